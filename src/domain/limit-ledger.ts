@@ -1,0 +1,36 @@
+import type { Endpoint } from './endpoint.ts';
+
+/** One request's wish to count against two budgets at once: the endpoint's and the token's share of it. */
+export interface Spend {
+  /** Its `max` is a number: unlimited endpoints never reach the ledger. */
+  readonly endpoint: Endpoint & { readonly max: number };
+  readonly tokenId: string;
+  /** The token's share of `endpoint.max`, in requests a window. */
+  readonly share: number;
+}
+
+/** What the ledger answered, and the numbers the caller is shown: those of the budget that binds first. */
+export interface Spent {
+  readonly admitted: boolean;
+  /** The budget that refused, or that has the least left (the token's on a tie). */
+  readonly scope: 'token' | 'endpoint';
+  /** That budget's size in requests a window. */
+  readonly limit: number;
+  /** What is left of it in this window after this request. */
+  readonly remaining: number;
+  /** When the window ends: milliseconds since the epoch, a whole second. */
+  readonly resetAt: number;
+}
+
+/**
+ * Counts requests against windows. Both budgets share the endpoint's window: it opens at the first request of
+ * anybody and ends for everybody (docs/adr/0004). A refusal consumes neither budget.
+ */
+export interface LimitLedger {
+  /**
+   * Answers at once where the answer is known here, else by promise.
+   * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
+   */
+  spend(spend: Spend): Spent | Promise<Spent>;
+  close(): Promise<void>;
+}

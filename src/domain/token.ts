@@ -1,0 +1,79 @@
+import type { NetworkCondition } from './network-condition.ts';
+import type { Agent, User, UserStatus } from './user.ts';
+
+/** Okta's fixed window: a token dies when unused for this long (semantics.md §7). */
+export const DEFAULT_TOKEN_WINDOW_SECONDS = 30 * 24 * 60 * 60;
+
+/** An API token without its secret: the secret exists only at its owner's; here is the index of its hash. */
+export interface Token {
+  /** `00T` and 17 characters. */
+  readonly id: string;
+  readonly name: string;
+  /** Lower-case hexadecimal index of the secret (see `secretIndex` in secret.ts), 64 characters. */
+  readonly hash: string;
+  /** The owner: requests act as this user. */
+  readonly userId: string;
+  /** `Okta API` for tokens people make; another value names the kind of agent (semantics.md §1). */
+  readonly clientName: string;
+  /** Set for agent tokens only. */
+  readonly agentId: string | null;
+  readonly network: NetworkCondition;
+  /** How long the token may stay unused, in seconds. */
+  readonly windowSeconds: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly lastUpdatedAt: number;
+  /** Milliseconds since the epoch; null until first used. Written by account, forward-only. */
+  readonly lastUsedAt: number | null;
+  /** Milliseconds since the epoch; null while the token is not revoked. A revoked record is kept so that its refusals can be told apart. */
+  readonly revokedAt: number | null;
+}
+
+/** What a token may spend of each endpoint's maximum, in percent; null means the configured default. */
+export interface Share {
+  readonly tokenId: string;
+  readonly percentage: number | null;
+  /** Overrides by endpoint name. */
+  readonly byEndpoint: Readonly<Record<string, number>>;
+}
+
+/** A token with all that decides whether it may act: what the store answers to one look-up. */
+export interface Credential {
+  readonly token: Token;
+  /** Null when the owner's record is missing, which refuses. */
+  readonly owner: User | null;
+  /** Null for tokens that are not an agent's, and for an agent token whose agent is not registered. */
+  readonly agent: Agent | null;
+  readonly share: Share | null;
+}
+
+export type Unusable = 'revoked' | 'expired' | 'owner-inactive' | 'agent-inactive';
+
+/**
+ * When the token dies unless it is used again: one window after its last use, or after its creation.
+ * @returns milliseconds since the epoch
+ */
+export function expiresAt(token: Token): number {
+  return (token.lastUsedAt ?? token.createdAt) + token.windowSeconds * 1000;
+}
+
+// A user who must change a password or is locked out of signing in keeps working tokens (semantics.md §7).
+const USABLE_OWNER: ReadonlySet<UserStatus> = new Set([
+  'ACTIVE',
+  'RECOVERY',
+  'PASSWORD_EXPIRED',
+  'LOCKED_OUT',
+]);
+
+/**
+ * Why the token may not act at `now` (milliseconds since the epoch), or null when it may.
+ * The order is that of the reasons' permanence: a revoked token says so even when its owner is inactive too.
+ */
+export function unusable(credential: Credential, now: number): Unusable | null {
+  const { token, owner, agent } = credential;
+  if (token.revokedAt !== null) return 'revoked';
+  if (expiresAt(token) <= now) return 'expired';
+  if (owner === null || !USABLE_OWNER.has(owner.status)) return 'owner-inactive';
+  if (token.agentId !== null && agent?.status !== 'ACTIVE') return 'agent-inactive';
+  return null;
+}

@@ -1,0 +1,74 @@
+import type { Endpoint } from '../domain/endpoint.ts';
+import type { Spent } from '../domain/limit-ledger.ts';
+import type { RejectionCode } from '../domain/rejection.ts';
+import type { Credential } from '../domain/token.ts';
+
+/** What a request shows the gate; nothing of sockets. Built by the listen stage, which has judged the head. */
+export interface Arrival {
+  /** 32 lower-case hexadecimal characters, made here. */
+  readonly requestId: string;
+  /** One of the methods that listen allows, in capitals. */
+  readonly method: string;
+  /** The one normal form of the path, without the query; what is matched is what is forwarded. */
+  readonly path: string;
+  /** The query with its `?`, or the empty string; forwarded as it came. */
+  readonly query: string;
+  /** The value of the header that carries the credential, or null when there is none. */
+  readonly credential: string | null;
+  /** The address of the peer of the connection. */
+  readonly peer: string;
+  /** All `X-Forwarded-For` values joined with commas in their order, or null. */
+  readonly forwardedFor: string | null;
+}
+
+// Not exported: only `permit` below can make the brand.
+declare const decided: unique symbol;
+
+/** Proof that resolve, zone and limit have agreed. Forwarding takes one, so that forwarding unchecked does not compile. */
+export interface Permit {
+  readonly [decided]: true;
+  readonly kind: 'permit';
+  readonly credential: Credential;
+  readonly endpoint: Endpoint;
+  /** The caller's address: the nearest hop that is not a trusted proxy. */
+  readonly client: string;
+  /** Null where the endpoint is not limited. */
+  readonly spent: Spent | null;
+}
+
+/** A refusal: a value, not an exception. What it says to the caller is in REJECTIONS. */
+export interface Rejection {
+  readonly kind: 'rejection';
+  readonly code: RejectionCode;
+  /** Known once the token proved valid; for the log, never for the caller. */
+  readonly credential: Credential | null;
+  /** The endpoint's name, once matched. */
+  readonly endpoint: string | null;
+  /** The budget that refused, for 429. */
+  readonly spent: Spent | null;
+  /** Seconds after which a repeat makes sense, for 429 and 503. */
+  readonly retryAfterSeconds: number | null;
+}
+
+export type Decision = Permit | Rejection;
+
+/** Makes a permit. Only gate.ts may import this; test/architecture.test.ts holds it to that. */
+export function permit(facts: Omit<Permit, 'kind' | typeof decided>): Permit {
+  return { kind: 'permit', ...facts } as Permit;
+}
+
+/** Makes a rejection; what is not given is null. */
+export function reject(
+  code: RejectionCode,
+  facts: Partial<Omit<Rejection, 'kind' | 'code'>> = {},
+): Rejection {
+  return {
+    kind: 'rejection',
+    code,
+    credential: null,
+    endpoint: null,
+    spent: null,
+    retryAfterSeconds: null,
+    ...facts,
+  };
+}

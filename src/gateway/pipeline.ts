@@ -1,0 +1,64 @@
+/**
+ * The way of a request, in order:
+ *
+ *     listen → resolve → zone → limit → forward → account
+ *
+ * A transport does `listen`: it judges the head and hands over an exchange. The gate does `resolve`, `zone` and
+ * `limit`, and answers with a permit or a rejection, at once when all that it needs is in memory. The exchange
+ * then forwards or refuses, and whatever the end was, `account` hears of it and is never awaited.
+ */
+import { type Decision, reject } from './decision.ts';
+import type { Exchange, Outcome } from './exchange.ts';
+import type { Gate } from './gate.ts';
+
+/** Hears how every exchange ended. Must not throw and must not wait. */
+export type Account = (outcome: Outcome) => void;
+
+/** Hears of exceptions, which are bugs: expected refusals are values. */
+export type OnBug = (error: unknown, requestId: string | null) => void;
+
+export class Pipeline {
+  readonly #gate: Gate;
+  readonly #account: Account;
+  readonly #onBug: OnBug;
+
+  constructor(gate: Gate, account: Account, onBug: OnBug) {
+    this.#gate = gate;
+    this.#account = account;
+    this.#onBug = onBug;
+  }
+
+  /** Decides one exchange, and lets it go on or refuses it. A cache hit makes no promise. */
+  enter(exchange: Exchange): void {
+    let decision: Decision | Promise<Decision>;
+    try {
+      decision = this.#gate(exchange.arrival);
+    } catch (bug) {
+      this.#refuseForBug(exchange, bug);
+      return;
+    }
+    if (decision instanceof Promise) {
+      decision.then(
+        (late) => this.#proceed(exchange, late),
+        (bug: unknown) => this.#refuseForBug(exchange, bug),
+      );
+    } else {
+      this.#proceed(exchange, decision);
+    }
+  }
+
+  /** The last stop of every exchange, good or bad; a transport calls it exactly once for each. */
+  settled(outcome: Outcome): void {
+    this.#account(outcome);
+  }
+
+  #proceed(exchange: Exchange, decision: Decision): void {
+    if (decision.kind === 'permit') exchange.forward(decision);
+    else exchange.refuse(decision);
+  }
+
+  #refuseForBug(exchange: Exchange, bug: unknown): void {
+    this.#onBug(bug, exchange.arrival.requestId);
+    exchange.refuse(reject('gateway.bug'));
+  }
+}
