@@ -2,7 +2,7 @@
 export const ALL_IP_ZONES = 'ALL_IP_ZONES';
 
 /**
- * From where a token may be used: the five modes of the console, in Okta's JSON form (semantics.md §2).
+ * From where a token may be used: the five modes of the console, in Okta's JSON form (docs/okta.md §2).
  * A list holds zone ids, or `ALL_IP_ZONES` alone.
  */
 export type NetworkCondition =

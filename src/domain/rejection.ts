@@ -1,7 +1,7 @@
 /**
  * Every way a request can be refused, in one closed table: the code is the stage's word and a reason, and is the
  * key of metrics, log lines and the pages in docs/refusals.md. What the caller reads is `summary` and `cause`;
- * all reasons why a credential is worthless read the same, so a stranger learns nothing (semantics.md §6).
+ * all reasons why a credential is worthless read the same, so a stranger learns nothing (docs/okta.md §6).
  */
 
 /** Whose side a refusal comes from: the caller's request, the upstream's answer, or this gateway and its store. */

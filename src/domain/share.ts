@@ -2,7 +2,7 @@ import type { Share } from './token.ts';
 
 /**
  * How many requests a window a token may spend of an endpoint's maximum: the floor, but at least 1 unless the
- * percentage is 0. Okta leaves the rounding unpublished (semantics.md §5); this is our choice.
+ * percentage is 0. Okta leaves the rounding unpublished (docs/okta.md §5); this is our choice.
  * @param max requests a window, an integer of at least 1
  * @param percentage 0 to 100
  */

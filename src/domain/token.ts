@@ -1,7 +1,7 @@
 import type { NetworkCondition } from './network-condition.ts';
 import type { Agent, User, UserStatus } from './user.ts';
 
-/** Okta's fixed window: a token dies when unused for this long (semantics.md §7). */
+/** Okta's fixed window: a token dies when unused for this long (docs/okta.md §7). */
 export const DEFAULT_TOKEN_WINDOW_SECONDS = 30 * 24 * 60 * 60;
 
 /** An API token without its secret: the secret exists only at its owner's; here is the index of its hash. */
@@ -13,7 +13,7 @@ export interface Token {
   readonly hash: string;
   /** The owner: requests act as this user. */
   readonly userId: string;
-  /** `Okta API` for tokens people make; another value names the kind of agent (semantics.md §1). */
+  /** `Okta API` for tokens people make; another value names the kind of agent (docs/okta.md §1). */
   readonly clientName: string;
   /** Set for agent tokens only. */
   readonly agentId: string | null;
@@ -57,7 +57,7 @@ export function expiresAt(token: Token): number {
   return (token.lastUsedAt ?? token.createdAt) + token.windowSeconds * 1000;
 }
 
-// A user who must change a password or is locked out of signing in keeps working tokens (semantics.md §7).
+// A user who must change a password or is locked out of signing in keeps working tokens (docs/okta.md §7).
 const USABLE_OWNER: ReadonlySet<UserStatus> = new Set([
   'ACTIVE',
   'RECOVERY',

@@ -1,4 +1,4 @@
-/** Okta's user life cycle (semantics.md §7). */
+/** Okta's user life cycle (docs/okta.md §7). */
 export type UserStatus =
   | 'STAGED'
   | 'PROVISIONED'
@@ -38,7 +38,7 @@ export interface User {
   readonly lastUpdatedAt: number;
 }
 
-/** An installed agent (AD, LDAP, RADIUS, …): the holder of agent tokens (semantics.md §7, "Agents"). */
+/** An installed agent (AD, LDAP, RADIUS, …): the holder of agent tokens (docs/okta.md §7, "Agents"). */
 export interface Agent {
   /** `a53` and 17 characters. */
   readonly id: string;

@@ -1,4 +1,4 @@
-/** One address entry of an IP zone, echoed as it was written (semantics.md §3). */
+/** One address entry of an IP zone, echoed as it was written (docs/okta.md §3). */
 export interface ZoneAddress {
   readonly type: 'CIDR' | 'RANGE';
   /** `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1-192.0.2.9`, or a single address. */
@@ -29,7 +29,7 @@ export interface Zone {
   readonly lastUpdatedAt: number;
 }
 
-/** Whether tokens may refer to the zone and callers may be found in it (semantics.md §2, "Allowed zones"). */
+/** Whether tokens may refer to the zone and callers may be found in it (docs/okta.md §2, "Allowed zones"). */
 export function isIpPolicyZone(zone: Zone): boolean {
   return zone.type === 'IP' && zone.usage === 'POLICY' && zone.status === 'ACTIVE';
 }
