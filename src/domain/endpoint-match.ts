@@ -1,0 +1,1 @@
+export { type MatchRule, parseMatch, sameClaim } from './endpoint-rule.ts';
