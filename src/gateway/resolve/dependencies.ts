@@ -1,0 +1,35 @@
+import { LRUCache } from 'lru-cache';
+import type { Dependency } from './known-token.ts';
+
+/**
+ * The marks by which a change of one user or agent reaches every cached token that was joined with it, without a
+ * search: the tokens share the mark, and the change clears it. A mark that falls out of the bounded cache is
+ * cleared too, so its tokens are read again rather than missed.
+ */
+export class Dependencies {
+  readonly #marks: LRUCache<string, Dependency>;
+
+  constructor(size: number) {
+    this.#marks = new LRUCache({
+      max: size,
+      dispose: (mark) => {
+        mark.current = false;
+      },
+    });
+  }
+
+  /** The mark of the record with that id. */
+  of(id: string): Dependency {
+    let mark = this.#marks.get(id);
+    if (mark === undefined) {
+      mark = { current: true };
+      this.#marks.set(id, mark);
+    }
+    return mark;
+  }
+
+  /** The record with that id changed. */
+  changed(id: string): void {
+    this.#marks.delete(id);
+  }
+}

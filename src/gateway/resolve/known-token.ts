@@ -1,0 +1,21 @@
+import type { Credential } from '../../domain/token.ts';
+
+/** A record that a cached token depends on; when it changes, everything read with it is read again. */
+export interface Dependency {
+  current: boolean;
+}
+
+/** A credential as the cache holds it, with what was compiled from it. */
+export interface KnownToken {
+  readonly credential: Credential;
+  /** When the look-up that brought it was sent: monotonic milliseconds. */
+  readonly readAt: number;
+  /** The owner's and the agent's marks; shared by all tokens that depend on the same record. */
+  readonly owner: Dependency;
+  readonly agent: Dependency | null;
+}
+
+/** Whether no record behind the entry is known to have changed since it was read. */
+export function isCurrent(known: KnownToken): boolean {
+  return known.owner.current && (known.agent === null || known.agent.current);
+}

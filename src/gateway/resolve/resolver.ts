@@ -1,0 +1,177 @@
+import type { RejectionCode } from '../../domain/rejection.ts';
+import { judgeSecret, secretIndex } from '../../domain/secret.ts';
+import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts';
+import { unusable } from '../../domain/token.ts';
+import type { Breaker } from '../../kernel/breaker.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { isCurrent, type KnownToken } from './known-token.ts';
+import { TokenCache, type TokenCacheOptions } from './token-cache.ts';
+
+export interface ResolverOptions extends TokenCacheOptions {
+  /** What secrets made here begin with, without the underscore. */
+  readonly prefix: string;
+  /** The key of the HMAC over the secret's hash, or null. */
+  readonly pepper: string | null;
+  /** For how long a token is served from the cache while the store is away, in milliseconds since it was read. */
+  readonly staleFor: number;
+}
+
+/** Counts what the cache answered. */
+export interface ResolverEvents {
+  lookup(answer: 'hit' | 'miss' | 'stale' | 'unknown' | 'junk'): void;
+}
+
+/** A token that may act, or the code of the refusal. */
+export type Resolution = KnownToken | RejectionCode;
+
+/** How often a record is read at the most for one look-up when it keeps changing while the look-up is under way. */
+const READS = 4;
+
+const NO_ANSWER: Promise<null> = Promise.resolve(null);
+
+/** A look-up that is under way. */
+interface Flight {
+  answer: Promise<KnownToken | null>;
+  /** A change was announced after the look-up was sent, so its answer may be from before. */
+  overtaken: boolean;
+}
+
+/**
+ * The resolve stage: secret → hash → record, from the cache where it can be believed, else from the store, one
+ * look-up at a time for each token. A record is read again in the background once half its time is over, so a
+ * token in use never waits, and is never believed for longer than `freshFor`. When the store is away, what is
+ * known is served until it is `staleFor` old; what is not known is refused with 503, never 401.
+ */
+export class Resolver {
+  readonly #source: TokenSource;
+  readonly #clock: Clock;
+  readonly #breaker: Breaker;
+  readonly #options: ResolverOptions;
+  readonly #events: ResolverEvents;
+  readonly #cache: TokenCache;
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(
+    source: TokenSource,
+    clock: Clock,
+    breaker: Breaker,
+    options: ResolverOptions,
+    events: ResolverEvents,
+  ) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#breaker = breaker;
+    this.#options = options;
+    this.#events = events;
+    this.#cache = new TokenCache(options);
+  }
+
+  /** How many tokens the cache holds. */
+  get cached(): number {
+    return this.#cache.size;
+  }
+
+  /** Resolves the bare secret of a request. Answers at once when the cache can be believed. */
+  resolve(secret: string | null): Resolution | Promise<Resolution> {
+    if (secret === null) return 'resolve.missing';
+    const { prefix, pepper } = this.#options;
+    if (judgeSecret(secret, prefix) === 'junk') {
+      this.#events.lookup('junk');
+      return 'resolve.malformed';
+    }
+    return this.resolveHash(secretIndex(secret, pepper));
+  }
+
+  /** The same by the secret's index, for those who hold a live connection and no secret. */
+  resolveHash(hash: string): Resolution | Promise<Resolution> {
+    const now = this.#clock.monotonic();
+    const known = this.#cache.get(hash);
+    if (known !== undefined) {
+      const trust = this.#cache.trust(known, now);
+      if (trust === 'ageing') this.#refresh(hash);
+      if (trust !== 'doubtful') {
+        this.#events.lookup('hit');
+        return this.#judge(known);
+      }
+    } else if (this.#cache.isUnknown(hash, now)) {
+      this.#events.lookup('unknown');
+      return 'resolve.unknown';
+    }
+    if (!this.#breaker.allows()) return this.#withoutStore(hash);
+    return this.#read(hash).then(
+      (found) => {
+        this.#events.lookup('miss');
+        return found === null ? 'resolve.unknown' : this.#judge(found);
+      },
+      (error: unknown) => {
+        if (error instanceof StoreAway) return this.#withoutStore(hash);
+        throw error;
+      },
+    );
+  }
+
+  /** Takes in what was written elsewhere; acts on the next request. */
+  changed(change: Change): void {
+    for (const flight of this.#flights.values()) flight.overtaken = true;
+    this.#cache.changed(change, this.#clock.monotonic());
+  }
+
+  /** Changes may have been missed. */
+  gap(): void {
+    this.changed({ of: 'everything' });
+  }
+
+  #judge(known: KnownToken): Resolution {
+    const reason = unusable(known.credential, this.#clock.now());
+    return reason === null ? known : `resolve.${reason}`;
+  }
+
+  /** The store does not answer: what is known and not too old still counts. */
+  #withoutStore(hash: string): Resolution {
+    const known = this.#cache.get(hash);
+    const tooOld = known === undefined || this.#clock.monotonic() - known.readAt > this.#options.staleFor;
+    // An owner or agent that is known to have changed is not vouched for by what was read before.
+    if (tooOld || !isCurrent(known)) return 'resolve.store-away';
+    this.#events.lookup('stale');
+    return this.#judge(known);
+  }
+
+  #refresh(hash: string): void {
+    if (this.#flights.has(hash) || !this.#breaker.allows()) return;
+    this.#read(hash).catch((error: unknown) => {
+      // The breaker knows, and the entry still stands: whoever needs more than it gives will ask and be told.
+      if (!(error instanceof StoreAway)) throw error;
+    });
+  }
+
+  /** One look-up at a time for each token; everybody who asks meanwhile gets its answer. */
+  #read(hash: string): Promise<KnownToken | null> {
+    const underWay = this.#flights.get(hash);
+    if (underWay !== undefined) return underWay.answer;
+    const flight: Flight = { overtaken: false, answer: NO_ANSWER };
+    this.#flights.set(hash, flight);
+    flight.answer = this.#fly(hash, flight);
+    return flight.answer;
+  }
+
+  async #fly(hash: string, flight: Flight): Promise<KnownToken | null> {
+    try {
+      for (let attempt = 1; ; attempt++) {
+        flight.overtaken = false;
+        const sentAt = this.#clock.monotonic();
+        const credential = await this.#source.findByHash(hash);
+        this.#breaker.succeeded();
+        if (flight.overtaken && attempt < READS) continue;
+        const known = this.#cache.put(hash, credential, sentAt);
+        // Changes keep coming: answer those who wait, but let the next request read again.
+        if (flight.overtaken) this.#cache.forget(hash);
+        return known;
+      }
+    } catch (error) {
+      if (error instanceof StoreAway) this.#breaker.failed();
+      throw error;
+    } finally {
+      this.#flights.delete(hash);
+    }
+  }
+}
