@@ -6,3 +6,10 @@ export interface Endpoint {
   readonly max: number | null;
   readonly windowSeconds: number;
 }
+
+/** An endpoint that has a maximum. */
+export type LimitedEndpoint = Endpoint & { readonly max: number };
+
+export function isLimited(endpoint: Endpoint): endpoint is LimitedEndpoint {
+  return endpoint.max !== null;
+}

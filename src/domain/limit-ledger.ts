@@ -1,9 +1,9 @@
-import type { Endpoint } from './endpoint.ts';
+import type { LimitedEndpoint } from './endpoint.ts';
 
 /** One request's wish to count against two budgets at once: the endpoint's and the token's share of it. */
 export interface Spend {
-  /** Its `max` is a number: unlimited endpoints never reach the ledger. */
-  readonly endpoint: Endpoint & { readonly max: number };
+  /** Endpoints without a maximum never reach the ledger. */
+  readonly endpoint: LimitedEndpoint;
   readonly tokenId: string;
   /** The token's share of `endpoint.max`, in requests a window. */
   readonly share: number;

@@ -1,0 +1,97 @@
+import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts';
+import { compileZone, type ZoneMatcher } from '../../domain/zone-match.ts';
+import type { Breaker } from '../../kernel/breaker.ts';
+import type { Clock } from '../../kernel/clock.ts';
+
+/** All zones, compiled; a new object for every version, so that what was compiled against it knows its age. */
+export type ZoneMatchers = ReadonlyMap<string, ZoneMatcher>;
+
+export interface ZoneDirectoryOptions {
+  /** How often the zones are read again, in milliseconds: the backstop for lost change notices. */
+  readonly freshFor: number;
+  /** For how long they are believed while the store is away, in milliseconds since they were read. */
+  readonly staleFor: number;
+}
+
+/** Holds every zone compiled, reads them again when they change, and stops believing them when they may have. */
+export class ZoneDirectory {
+  readonly #source: TokenSource;
+  readonly #clock: Clock;
+  readonly #breaker: Breaker;
+  readonly #options: ZoneDirectoryOptions;
+  #matchers: ZoneMatchers | null = null;
+  /** When the read that brought them was sent: monotonic milliseconds. */
+  #readAt = Number.NEGATIVE_INFINITY;
+  /** A change was announced, or may have been missed, since the matchers were read. */
+  #doubtful = true;
+  #reading: Promise<ZoneMatchers> | null = null;
+
+  constructor(source: TokenSource, clock: Clock, breaker: Breaker, options: ZoneDirectoryOptions) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#breaker = breaker;
+    this.#options = options;
+  }
+
+  /** The matchers as they are to be believed now; null when the store is away and what is held is too old. */
+  current(): ZoneMatchers | null | Promise<ZoneMatchers | null> {
+    const age = this.#clock.monotonic() - this.#readAt;
+    if (this.#matchers !== null && !this.#doubtful && age <= this.#options.freshFor) {
+      if (age > this.#options.freshFor / 2) this.#refresh();
+      return this.#matchers;
+    }
+    if (!this.#breaker.allows()) return this.#withoutStore();
+    return this.#read().catch((error: unknown) => {
+      if (error instanceof StoreAway) return this.#withoutStore();
+      throw error;
+    });
+  }
+
+  changed(change: Change): void {
+    if (change.of === 'zones' || change.of === 'everything') this.#doubtful = true;
+  }
+
+  /** Changes may have been missed. */
+  gap(): void {
+    this.#doubtful = true;
+  }
+
+  #withoutStore(): ZoneMatchers | null {
+    return this.#clock.monotonic() - this.#readAt <= this.#options.staleFor ? this.#matchers : null;
+  }
+
+  #refresh(): void {
+    if (this.#reading !== null || !this.#breaker.allows()) return;
+    this.#read().catch((error: unknown) => {
+      // What is held still stands until it is too old; the breaker knows of the store.
+      if (!(error instanceof StoreAway)) throw error;
+    });
+  }
+
+  #read(): Promise<ZoneMatchers> {
+    this.#reading ??= this.#load().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #load(): Promise<ZoneMatchers> {
+    try {
+      for (;;) {
+        this.#doubtful = false;
+        const sentAt = this.#clock.monotonic();
+        const zones = await this.#source.zones();
+        this.#breaker.succeeded();
+        // A change announced while the read was under way sends it again.
+        if (this.#doubtful) continue;
+        this.#matchers = new Map(zones.map((zone) => [zone.id, compileZone(zone)]));
+        this.#readAt = sentAt;
+        return this.#matchers;
+      }
+    } catch (error) {
+      this.#doubtful = true;
+      if (error instanceof StoreAway) this.#breaker.failed();
+      throw error;
+    }
+  }
+}
