@@ -1,0 +1,31 @@
+import type { Outcome } from '../exchange.ts';
+import type { Account } from '../pipeline.ts';
+import type { UsageQueue } from './usage-queue.ts';
+
+export interface AccountParts {
+  readonly usage: UsageQueue;
+  readonly count: (endpoint: string, decision: string) => void;
+  /** Null where the access log is off. */
+  readonly accessLog: ((outcome: Outcome) => void) | null;
+}
+
+/** The account stage: hears how every exchange ended, notes the token's use, and feeds metrics and access log. */
+export function createAccount({ usage, count, accessLog }: AccountParts): Account {
+  return (outcome) => {
+    const used = usedCredential(outcome);
+    if (used !== null) usage.note(used.token);
+    count(endpointOf(outcome), outcome.decision);
+    if (accessLog !== null) accessLog(outcome);
+  };
+}
+
+/** A request renews its token when the token and its network were accepted, even if a limit then refused it. */
+function usedCredential(outcome: Outcome) {
+  if (outcome.permit !== null) return outcome.permit.credential;
+  const { rejection } = outcome;
+  return rejection?.code.startsWith('limit.') ? rejection.credential : null;
+}
+
+function endpointOf(outcome: Outcome): string {
+  return outcome.permit?.endpoint.name ?? outcome.rejection?.endpoint ?? 'none';
+}

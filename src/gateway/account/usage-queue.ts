@@ -1,0 +1,111 @@
+import { StoreAway, type Touch, type UsageSink } from '../../domain/store.ts';
+import type { Token } from '../../domain/token.ts';
+import type { Clock } from '../../kernel/clock.ts';
+
+export interface UsageQueueOptions {
+  /** How often what was noted is written, in milliseconds. */
+  readonly flushEvery: number;
+  /** At most one write for each token in this time, in milliseconds. */
+  readonly touchEvery: number;
+  /** How many tokens may wait to be written. */
+  readonly size: number;
+}
+
+/** How many touches go to the store in one call. */
+const BATCH = 1000;
+
+/** A window shorter than this many intervals is renewed by every use, so that a token in use cannot lapse. */
+const SHORT_WINDOW_INTERVALS = 4;
+
+/**
+ * Last use, off the hot path: notes that a token was used, and tells the store in batches. One token waits once,
+ * however often it is used. A store that is away delays the writes; what no longer fits is dropped and counted.
+ */
+export class UsageQueue {
+  readonly #sink: UsageSink;
+  readonly #clock: Clock;
+  readonly #options: UsageQueueOptions;
+  /** Last use by token id, to be written. */
+  #waiting = new Map<string, number>();
+  /** Tokens noted in this interval, which need no second write in it. */
+  readonly #noted = new Set<string>();
+  #notedSince: number;
+  #dropped = 0;
+  #writing: Promise<void> | null = null;
+  readonly #stopTimer: () => void;
+
+  constructor(sink: UsageSink, clock: Clock, options: UsageQueueOptions) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#options = options;
+    this.#notedSince = clock.monotonic();
+    this.#stopTimer = clock.every(options.flushEvery, () => this.#tick());
+  }
+
+  /** How many tokens wait to be written. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
+  /** How many notes were dropped because the queue was full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Notes that the token was used now. */
+  note(token: Token): void {
+    const { touchEvery, size } = this.#options;
+    if (this.#noted.has(token.id) && token.windowSeconds * 1000 >= touchEvery * SHORT_WINDOW_INTERVALS)
+      return;
+    if (this.#waiting.size >= size && !this.#waiting.has(token.id)) {
+      this.#dropped++;
+      return;
+    }
+    this.#noted.add(token.id);
+    this.#waiting.set(token.id, this.#clock.now());
+  }
+
+  /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  /** Stops the timer and writes what is left. */
+  async close(): Promise<void> {
+    this.#stopTimer();
+    await this.#writing?.catch(ignoreStoreAway);
+    await this.flush();
+  }
+
+  #tick(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#notedSince >= this.#options.touchEvery) {
+      this.#noted.clear();
+      this.#notedSince = now;
+    }
+    if (this.#waiting.size > 0) this.flush().catch(ignoreStoreAway);
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const batch: Touch[] = [];
+      for (const [tokenId, usedAt] of this.#waiting) {
+        batch.push({ tokenId, usedAt });
+        if (batch.length === BATCH) break;
+      }
+      await this.#sink.record(batch);
+      // A use noted while the write was under way is a later one: it stays.
+      for (const { tokenId, usedAt } of batch) {
+        if (this.#waiting.get(tokenId) === usedAt) this.#waiting.delete(tokenId);
+      }
+    }
+  }
+}
+
+/** The queue keeps what was not written, and the next tick tries again. */
+function ignoreStoreAway(error: unknown): void {
+  if (!(error instanceof StoreAway)) throw error;
+}

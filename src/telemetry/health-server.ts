@@ -1,0 +1,44 @@
+import { createServer, type Server } from 'node:http';
+import type { Registry } from 'prom-client';
+
+/** What is wrong with a component, in one line for people; null when it is well. */
+export type ComponentCheck = () => string | null | Promise<string | null>;
+
+export interface HealthServerParts {
+  readonly metrics: Registry;
+  /** By component name; all must be well for the process to be ready. */
+  readonly components: Readonly<Record<string, ComponentCheck>>;
+}
+
+/**
+ * The server of port 9090, for machines: `/metrics` (Prometheus), `/livez` (the process answers), `/readyz`
+ * (traffic may come; a JSON object says which component is not well). Serves no user data and takes no input.
+ */
+export function createHealthServer({ metrics, components }: HealthServerParts): Server {
+  async function readiness(): Promise<{ status: number; body: string }> {
+    const entries = await Promise.all(
+      Object.entries(components).map(async ([name, check]) => [name, (await check()) ?? 'ok'] as const),
+    );
+    const ready = entries.every(([, state]) => state === 'ok');
+    return { status: ready ? 200 : 503, body: `${JSON.stringify(Object.fromEntries(entries))}\n` };
+  }
+
+  return createServer((request, response) => {
+    const answer = (status: number, type: string, body: string) => {
+      response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    };
+    const fail = (error: unknown) => answer(500, 'text/plain', `${String(error)}\n`);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(405, 'text/plain', 'GET only\n');
+    } else if (request.url === '/livez') {
+      answer(200, 'text/plain', 'ok\n');
+    } else if (request.url === '/readyz') {
+      readiness().then(({ status, body }) => answer(status, 'application/json', body), fail);
+    } else if (request.url === '/metrics') {
+      metrics.metrics().then((body) => answer(200, metrics.contentType, body), fail);
+    } else {
+      answer(404, 'text/plain', 'Here are /metrics, /livez and /readyz.\n');
+    }
+  });
+}

@@ -1,0 +1,70 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { RequestCounts } from './request-counts.ts';
+
+/** What the metrics read when they are scraped. Everything here is cheap to ask and bounded in size. */
+export interface MetricSources {
+  readonly requests: RequestCounts;
+  /** Answers of the token cache by kind. */
+  readonly lookups: Readonly<Record<string, number>>;
+  readonly cachedTokens: () => number;
+  readonly usageDepth: () => number;
+  readonly usageDropped: () => number;
+  readonly storeAway: () => boolean;
+  readonly openConnections: () => number;
+}
+
+/** Declares every metric once; each reads its source when scraped, so a request costs no label set. */
+export function createMetrics(sources: MetricSources): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  new Counter({
+    name: 'tollgate_requests_total',
+    help: 'Requests by endpoint and decision: forwarded, or the code of the refusal.',
+    labelNames: ['endpoint', 'decision'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { endpoint, decision, count } of sources.requests.entries()) {
+        this.inc({ endpoint, decision }, count);
+      }
+    },
+  });
+  new Counter({
+    name: 'tollgate_token_lookups_total',
+    help: 'Answers of the token cache: hit, miss, stale, unknown, junk.',
+    labelNames: ['answer'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [answer, count] of Object.entries(sources.lookups)) this.inc({ answer }, count);
+    },
+  });
+  gauge('tollgate_cached_tokens', 'Tokens in the cache of this process.', sources.cachedTokens);
+  gauge('tollgate_usage_queue_depth', 'Tokens whose last use waits to be written.', sources.usageDepth);
+  gauge('tollgate_store_away', '1 while the store does not answer, else 0.', () =>
+    Number(sources.storeAway()),
+  );
+  gauge('tollgate_open_connections', 'Client connections that are open.', sources.openConnections);
+  new Counter({
+    name: 'tollgate_usage_dropped_total',
+    help: 'Notes of last use that were dropped because the queue was full.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.usageDropped());
+    },
+  });
+  return registry;
+
+  function gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}
