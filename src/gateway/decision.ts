@@ -46,6 +46,8 @@ export interface Rejection {
   readonly endpoint: string | null;
   /** The budget that refused, for 429. */
   readonly spent: Spent | null;
+  /** The window of that budget's endpoint, in seconds, for 429. */
+  readonly windowSeconds: number | null;
   /** Seconds after which a repeat makes sense, for 429 and 503. */
   readonly retryAfterSeconds: number | null;
 }
@@ -68,6 +70,7 @@ export function reject(
     credential: null,
     endpoint: null,
     spent: null,
+    windowSeconds: null,
     retryAfterSeconds: null,
     ...facts,
   };

@@ -63,7 +63,14 @@ export function createGate({ resolver, trustedProxies, zones, endpointOf, limits
     if (spent === 'unlimited') return permit({ credential, endpoint, client: chain.client, spent: null });
     if (spent.admitted) return permit({ credential, endpoint, client: chain.client, spent });
     const retryAfterSeconds = Math.max(1, Math.ceil((spent.resetAt - clock.now()) / 1000));
-    return reject(`limit.${spent.scope}`, { credential, endpoint: endpoint.name, spent, retryAfterSeconds });
+    const { name, windowSeconds } = endpoint;
+    return reject(`limit.${spent.scope}`, {
+      credential,
+      endpoint: name,
+      spent,
+      windowSeconds,
+      retryAfterSeconds,
+    });
   }
 
   return (arrival) => {

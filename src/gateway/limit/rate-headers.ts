@@ -1,0 +1,30 @@
+import type { Spent } from '../../domain/limit-ledger.ts';
+
+/**
+ * The limit headers of a response, as names and values in turn: Okta's three (docs/okta.md §5), and the structured
+ * pair of draft-ietf-httpapi-ratelimit-headers (revision 08 and later), whose policy is named for the budget that
+ * binds: `token` or `endpoint`.
+ * @param windowSeconds the endpoint's window; null where the answer is made without knowing it
+ * @param now milliseconds since the epoch
+ */
+export function rateHeaders(spent: Spent, windowSeconds: number | null, now: number): string[] {
+  const { scope, limit, remaining, resetAt } = spent;
+  const window = windowSeconds === null ? '' : `;w=${windowSeconds}`;
+  return [
+    'X-Rate-Limit-Limit',
+    String(limit),
+    'X-Rate-Limit-Remaining',
+    String(remaining),
+    'X-Rate-Limit-Reset',
+    String(Math.ceil(resetAt / 1000)),
+    'RateLimit-Policy',
+    `"${scope}";q=${limit}${window}`,
+    'RateLimit',
+    `"${scope}";r=${remaining};t=${secondsUntil(resetAt, now)}`,
+  ];
+}
+
+/** Whole seconds until a moment, rounded up so that nobody comes back early; 0 once it has passed. Both in milliseconds since the epoch. */
+export function secondsUntil(moment: number, now: number): number {
+  return Math.max(0, Math.ceil((moment - now) / 1000));
+}
