@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+const DOT = '.'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+
 /** An IP address. An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) is the IPv4 address that it maps. */
 export interface Address {
   readonly family: 4 | 6;
@@ -22,7 +25,7 @@ export interface AddressRange {
  */
 export function parseAddress(text: string): Address | null {
   const family = isIP(text);
-  if (family === 4) return ipv4(readIpv4(text, 0));
+  if (family === 4) return ipv4(readIpv4(text));
   if (family === 6 && !text.includes('%')) return fromIpv6Words(readIpv6(text));
   return null;
 }
@@ -30,7 +33,8 @@ export function parseAddress(text: string): Address | null {
 /** The one canonical text: dotted decimal, or RFC 5952. */
 export function formatAddress(address: Address): string {
   if (address.family === 4) return octetsOf(address).join('.');
-  const groups = address.words.flatMap((word) => [word >>> 16, word & 0xffff]);
+  const groups: number[] = [];
+  for (const word of address.words) groups.push(word >>> 16, word & 0xffff);
   return new ipaddr.IPv6(groups).toRFC5952String();
 }
 
@@ -116,11 +120,11 @@ function fromIpv6Words(words: readonly number[]): Address {
   return a === 0 && b === 0 && c === 0xffff ? ipv4(d) : ipv6(words);
 }
 
-/** The word of the dotted decimal address that `text` holds from `start` to its end. The text was checked. */
-function readIpv4(text: string, start: number): number {
+/** The word of a dotted decimal address. The text was checked. */
+function readIpv4(text: string): number {
   let word = 0;
   let octet = 0;
-  for (let i = start; i < text.length; i++) {
+  for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === DOT) {
       word = word * 256 + octet;
@@ -132,26 +136,22 @@ function readIpv4(text: string, start: number): number {
   return word * 256 + octet;
 }
 
-const DOT = '.'.charCodeAt(0);
-const ZERO = '0'.charCodeAt(0);
-
-/** The four words of an IPv6 address without a zone id. The text was checked. */
+/** The four words of an IPv6 address without a zone id; a dotted decimal end counts as two groups. The text was checked. */
 function readIpv6(text: string): readonly number[] {
-  const gap = text.indexOf('::');
-  if (gap < 0) return fromGroups(readGroups(text));
-  const head = readGroups(text.slice(0, gap));
-  const tail = readGroups(text.slice(gap + 2));
-  return fromGroups([...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]);
-}
-
-/** The 16-bit groups of a run of an IPv6 address; a dotted decimal end counts as two. */
-function readGroups(run: string): number[] {
-  if (run === '') return [];
-  return run.split(':').flatMap((group) => {
-    if (!group.includes('.')) return Number.parseInt(group, 16);
-    const word = readIpv4(group, 0);
-    return [word >>> 16, word & 0xffff];
-  });
+  const groups: number[] = [];
+  let gap = 0;
+  for (const group of text.split(':')) {
+    if (group === '') {
+      gap = groups.length;
+    } else if (group.includes('.')) {
+      const word = readIpv4(group);
+      groups.push(word >>> 16, word & 0xffff);
+    } else {
+      groups.push(Number.parseInt(group, 16));
+    }
+  }
+  while (groups.length < 8) groups.splice(gap, 0, 0);
+  return fromGroups(groups);
 }
 
 function fromGroups(groups: readonly number[]): readonly number[] {

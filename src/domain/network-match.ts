@@ -20,11 +20,18 @@ export function compileNetwork(
   if (condition.connection === 'ANYWHERE') return () => 'allowed';
   if ('include' in condition) {
     const included = zonesNamed(condition.include, zones);
-    return (chain) => (included.some((zone) => zone.locate(chain) === 'inside') ? 'allowed' : 'outside');
+    return (chain) => judgeInclusion(chain, included);
   }
   const excluded = zonesNamed(condition.exclude, zones);
   const complete = condition.exclude[0] === ALL_IP_ZONES || excluded.length === condition.exclude.length;
   return (chain) => judgeExclusion(chain, excluded, complete);
+}
+
+function judgeInclusion(chain: AddressChain, included: readonly ZoneMatcher[]): NetworkVerdict {
+  for (const zone of included) {
+    if (zone.locate(chain) === 'inside') return 'allowed';
+  }
+  return 'outside';
 }
 
 function judgeExclusion(

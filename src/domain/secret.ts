@@ -8,6 +8,16 @@ const RANDOM_LENGTH = 36;
 const CHECKSUM_LENGTH = 6;
 const FOREIGN_MIN_LENGTH = 40;
 const FOREIGN_MAX_LENGTH = 256;
+const UNDERSCORE = '_'.charCodeAt(0);
+
+const NO_DIGIT = 255;
+/** The value of each base62 digit by character code. */
+const DIGITS = new Uint8Array(128).fill(NO_DIGIT);
+for (let digit = 0; digit < BASE62.length; digit++) DIGITS[BASE62.charCodeAt(digit)] = digit;
+
+// The characters that a credential in an Authorization header may have (token68, RFC 9110 §11.2).
+const FOREIGN = new Uint8Array(128);
+for (const character of `${BASE62}-._~+/=`) FOREIGN[character.charCodeAt(0)] = 1;
 
 /**
  * What can be said of a secret without asking anybody: `minted`, it has the form of those made here and its
@@ -59,8 +69,6 @@ function pepperedIndex(sha256Hex: string, pepper: string | null): string {
   return pepper === null ? sha256Hex : createHmac('sha256', pepper).update(sha256Hex).digest('hex');
 }
 
-const UNDERSCORE = '_'.charCodeAt(0);
-
 function isMinted(secret: string, start: number): boolean {
   if (secret.length !== start + RANDOM_LENGTH + CHECKSUM_LENGTH) return false;
   const checksumStart = start + RANDOM_LENGTH;
@@ -94,14 +102,6 @@ function checksumText(checksum: number): string {
   return text;
 }
 
-const NO_DIGIT = 255;
-const DIGITS = new Uint8Array(128).fill(NO_DIGIT);
-for (let digit = 0; digit < BASE62.length; digit++) DIGITS[BASE62.charCodeAt(digit)] = digit;
-
 function digitOf(code: number): number {
   return DIGITS[code] ?? NO_DIGIT;
 }
-
-// The characters of a token in an Authorization header (token68, RFC 9110 §11.2).
-const FOREIGN = new Uint8Array(128);
-for (const character of `${BASE62}._~+/=-`) FOREIGN[character.charCodeAt(0)] = 1;
