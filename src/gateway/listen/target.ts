@@ -32,10 +32,13 @@ fill('/', SLASH);
 fill('.', DOT);
 fill('?', QUESTION);
 
-// Beside the unreserved characters (RFC 3986 §6.2.2.2), those that no server gives a meaning of their own in a path;
-// `/things%3Abatch` is every server's `/things:batch`, so it has to be ours.
-const DECODED = /^[A-Za-z0-9_~:@!$*-]$/;
+// Beside the unreserved characters (RFC 3986 §6.2.2.2), those that no server gives a meaning of their own in a path:
+// `/things%3Abatch` is every server's `/things:batch`, so it has to be ours. Some cut lists at `,`, parameters at `;`
+// and `=`, and read `+` as a space; those stay as they came.
+const DECODED = /^[A-Za-z0-9_~:@!$&'()*-]$/;
 const ESCAPE = /^%[0-9a-fA-F]{2}/;
+// A server that decodes twice reads a character here, one that decodes once an escape.
+const TWICE_ESCAPED = /%25[0-9A-Fa-f]{2}/;
 const QUERY = /^\?[\x21\x22\x24-\x7e]*$/;
 
 /**
@@ -94,23 +97,19 @@ function rewritten(raw: string): string | null {
       if (!ESCAPE.test(raw.slice(at, at + 3))) return null;
       const code = Number.parseInt(raw.slice(at + 1, at + 3), 16);
       at += 2;
-      if (isRefusedEscape(code) || (code === 0x25 && isHexPair(raw, at + 1))) return null;
+      if (isRefusedEscape(code)) return null;
       const decoded = String.fromCharCode(code);
       path += DECODED.test(decoded) ? decoded : escaped(code);
       bytes += decoded;
     }
   }
-  return isUtf8(Buffer.from(bytes, 'latin1')) ? path : null;
+  const readable = isUtf8(Buffer.from(bytes, 'latin1')) && !TWICE_ESCAPED.test(path);
+  return readable ? path : null;
 }
 
 /** Controls, `.`, `/` and `\`: characters that change what a path means once somebody decodes them. */
 function isRefusedEscape(code: number): boolean {
   return code < 0x20 || code === 0x7f || code === 0x2e || code === 0x2f || code === 0x5c;
-}
-
-/** Whether the two characters at `at` would make an escape of a `%` before them. */
-function isHexPair(raw: string, at: number): boolean {
-  return /^[0-9a-fA-F]{2}/.test(raw.slice(at, at + 2));
 }
 
 function escaped(code: number): string {
