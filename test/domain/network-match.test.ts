@@ -105,6 +105,13 @@ describe('zones that are not there', () => {
   });
 });
 
+test('a zone that cannot be judged lets nobody in, and nobody past the exclusion of all zones', () => {
+  const zones = compiled(zoneOf({ id: 'nzoBad', gateways: ['10.0.0.300'], proxies: [] }), OFFICE);
+  expect(compileNetwork(inAny, zones)(chainOf(ELSEWHERE))).toBe('outside');
+  expect(compileNetwork(inAny, zones)(chainOf(IN_OFFICE))).toBe('allowed');
+  expect(compileNetwork(notInAny, zones)(chainOf(ELSEWHERE))).toBe('undecidable');
+});
+
 describe('zones in which nobody can be', () => {
   const everywhere = { gateways: ['0.0.0.0/0', '::/0'], proxies: [] };
   const changes: [string, Partial<Zone>][] = [
@@ -132,7 +139,12 @@ test('verdicts follow from the locations alone', () => {
   const chain = chainOf(ELSEWHERE);
   fc.assert(
     fc.property(fc.array(location, { minLength: 1, maxLength: 4 }), fc.boolean(), (locations, all) => {
-      const matchers = locations.map((at, i) => ({ id: `nzo${i}`, holdsCallers: true, locate: () => at }));
+      const matchers = locations.map((at, i) => ({
+        id: `nzo${i}`,
+        holdsCallers: true,
+        trouble: null,
+        locate: () => at,
+      }));
       const ids = all ? [ALL_IP_ZONES] : matchers.map((matcher) => matcher.id);
       const verdict = (condition: NetworkCondition) => compileNetwork(condition, mapOf(...matchers))(chain);
       const someInside = locations.includes('inside');

@@ -238,10 +238,14 @@ describe('a zone in which nobody can be', () => {
   });
 });
 
-test('a zone with a bad entry is refused with the zone, the list and the entry', () => {
-  expect(() =>
-    compileZone(zoneOf({ id: 'nzoA', gateways: ['10.0.0.0/8'], proxies: ['10.0.0.300'] })),
-  ).toThrow(/^zone nzoA: proxies: "10\.0\.0\.300": /);
+test('a stored zone with a bad entry decides nothing for anybody, and says what is bad', () => {
+  const zone = zoneOf({ id: 'nzoA', gateways: ['192.0.2.0/24', '10.0.0.300'], proxies: [] });
+  const matcher = compileZone(zone);
+  expect(matcher.trouble).toMatch(/^zone nzoA: "10\.0\.0\.300": /);
+  for (const peer of ['192.0.2.1', '203.0.113.1']) {
+    expect(matcher.locate(readChain(peer, null, NOBODY))).toBe('undecidable');
+  }
+  expect(compileZone({ ...zone, gateways: zone.gateways.slice(0, 1) }).trouble).toBeNull();
 });
 
 test("a zone's answer is that of its rule read literally, hop by hop", () => {
