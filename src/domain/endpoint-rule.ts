@@ -106,17 +106,33 @@ function parseSegment(part: string, names: Set<string>): Segment {
   return { before, after };
 }
 
-// Paths arrive in normal form, so a rule that is not could never match, silently.
+// What stands in a path as it is, what is decoded where it came escaped, and what no path holds after that.
+const NOT_PLAIN = /%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~:@!$&'()+,;=-]/gu;
+const DECODED = /[A-Za-z0-9._~:@!$&'()-]/;
+const NEVER = /;|%(?:[01][0-9A-F]|7F|2A|2F|5C|25[0-9A-Fa-f]{2})/;
+
+/** Paths arrive in normal form, so a rule in another form would never match, and nobody would notice. */
 function checkNormalForm(text: string): void {
-  const unable = /%(?:[01][0-9A-F]|7F|2F|5C)/i.exec(text);
-  if (unable !== null)
-    throw new Error(`'${unable[0]}' in '${text}' can never match: no path may hold that character`);
-  const normal = text.replace(/%[0-9A-Fa-f]{2}|[^\w\-.~!$&'()+,;=:@]/gu, (piece) => {
-    if (piece.length !== 3 || !piece.startsWith('%')) return encodeURIComponent(piece.toWellFormed());
-    const plain = String.fromCharCode(Number.parseInt(piece.slice(1), 16));
-    return /[\w\-.~]/.test(plain) ? plain : piece.toUpperCase();
+  const normal = text.replace(NOT_PLAIN, (piece) => {
+    if (piece.length < 3) return encodeURIComponent(piece.toWellFormed());
+    const character = String.fromCharCode(Number.parseInt(piece.slice(1), 16));
+    return DECODED.test(character) ? character : piece.toUpperCase();
   });
+  const never = NEVER.exec(normal);
+  if (never !== null) throw new Error(`'${text}' can never match: no path arrives with '${never[0]}' in it`);
+  if (!isReadable(normal))
+    throw new Error(`'${text}' can never match: no path arrives with escapes that are not UTF-8`);
   if (normal !== text) throw new Error(`'${text}' is not in the normal form of a path: write '${normal}'`);
+}
+
+/** Whether the escapes are those of whole characters in UTF-8. */
+function isReadable(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function checkName(part: string, name: string, names: Set<string>): void {

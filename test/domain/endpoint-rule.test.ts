@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseMatch, sameClaim } from '../../src/domain/endpoint-match.ts';
+import { normalTarget } from '../../src/gateway/listen/target.ts';
 
 const ANY = { before: '', after: '' };
 
@@ -13,7 +15,7 @@ describe('a rule is read as it is written', () => {
     ['* /app/office365{appType}/{key}', ['*'], ['app', { before: 'office365', after: '' }, ANY], false],
     ['PUT /v{n}-beta', ['PUT'], [{ before: 'v', after: '-beta' }], false],
     ['GET /.well-known/caf%C3%A9', ['GET'], ['.well-known', 'caf%C3%A9'], false],
-    ["GET /a-._~!$&'()+,;=:@", ['GET'], ["a-._~!$&'()+,;=:@"], false],
+    ["GET /a-._~!$&'()+,=:@", ['GET'], ["a-._~!$&'()+,=:@"], false],
     ['PATCH /__proto__/constructor', ['PATCH'], ['__proto__', 'constructor'], false],
   ] as const)('%s', (match, methods, segments, below) => {
     expect(parseMatch(match)).toEqual({ methods, segments, below });
@@ -72,17 +74,57 @@ describe('a rule that is not right is refused with what would be', () => {
     ['GET /\ud800', "'\ud800' is not in the normal form of a path: write '%EF%BF%BD'"],
     ['GET /100%', "'100%' is not in the normal form of a path: write '100%25'"],
     ['GET /a%2', "'a%2' is not in the normal form of a path: write 'a%252'"],
-    ['GET /a\\b', "'a\\b' is not in the normal form of a path: write 'a%5Cb'"],
     ['GET /a|b', "'a|b' is not in the normal form of a path: write 'a%7Cb'"],
-    ['GET /a%2Fb', "'%2F' in 'a%2Fb' can never match: no path may hold that character"],
-    ['GET /a%5cb', "'%5c' in 'a%5cb' can never match: no path may hold that character"],
-    ['GET /a%00', "'%00' in 'a%00' can never match: no path may hold that character"],
-    ['GET /a%0a', "'%0a' in 'a%0a' can never match: no path may hold that character"],
-    ['GET /a%7F', "'%7F' in 'a%7F' can never match: no path may hold that character"],
+    ['GET /things%3abatch', "'things%3abatch' is not in the normal form of a path: write 'things:batch'"],
+    ['GET /a%2cb', "'a%2cb' is not in the normal form of a path: write 'a%2Cb'"],
+    ['GET /a%2Eb', "'a%2Eb' is not in the normal form of a path: write 'a.b'"],
+    ['GET /a%2Fb', "'a%2Fb' can never match: no path arrives with '%2F' in it"],
+    ['GET /a%5cb', "'a%5cb' can never match: no path arrives with '%5C' in it"],
+    ['GET /a\\b', "'a\\b' can never match: no path arrives with '%5C' in it"],
+    ['GET /a%00', "'a%00' can never match: no path arrives with '%00' in it"],
+    ['GET /a%0a', "'a%0a' can never match: no path arrives with '%0A' in it"],
+    ['GET /a\u007f', "'a\u007f' can never match: no path arrives with '%7F' in it"],
+    ['GET /a%2a', "'a%2a' can never match: no path arrives with '%2A' in it"],
+    ['GET /a;b', "'a;b' can never match: no path arrives with ';' in it"],
+    ['GET /a%252F', "'a%252F' can never match: no path arrives with '%252F' in it"],
+    ['GET /a%%32f', "'a%%32f' can never match: no path arrives with '%252f' in it"],
+    ['GET /caf%E9', "'caf%E9' can never match: no path arrives with escapes that are not UTF-8"],
+    ['GET /caf%C3{x}', "'caf%C3' can never match: no path arrives with escapes that are not UTF-8"],
   ])('%j', (match, message) => {
     expect(() => parseMatch(match)).toThrow(new Error(message));
   });
 });
+
+test('a literal path is accepted exactly when it is how such a path arrives', () => {
+  const character = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code));
+  const escaped = fc.integer({ min: 0, max: 0xff }).map((code) => `%${code.toString(16).padStart(2, '0')}`);
+  const piece = fc.oneof(
+    fc.constantFrom('a', '.', '/', '%C3%A9', '%c3%a9', '%', '%25', '%2', '%F0%9F%98%80'),
+    character,
+    escaped,
+    escaped.map((text) => text.toUpperCase()),
+  );
+  // Braces and asterisks mean something in a rule, and one slash at the end is left off.
+  const literal = fc
+    .array(piece, { maxLength: 5 })
+    .map((pieces) => `/${pieces.join('')}`)
+    .filter((path) => !/[{}*]/.test(path) && (path === '/' || !path.endsWith('/')));
+  fc.assert(
+    fc.property(literal, (path) => {
+      expect([path, isAccepted(`GET ${path}`)]).toEqual([path, normalTarget(path)?.path === path]);
+    }),
+    { numRuns: 20_000, seed: 20_250_101 },
+  );
+});
+
+function isAccepted(match: string): boolean {
+  try {
+    parseMatch(match);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe('two rules claim the same when no order decides between them', () => {
   test.each([
