@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Store, StoreAway, type Touch, type UsageSink } from '../../../src/domain/store.ts';
+import { DEFAULT_TOKEN_WINDOW_SECONDS, unusable } from '../../../src/domain/token.ts';
+import { UsageQueue } from '../../../src/gateway/account/usage-queue.ts';
+import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
+import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
+import { aToken, aUser } from '../../support/records.ts';
+
+const FLUSH = 1_000;
+const TOUCH = 60_000;
+const HOUR = 60 * 60 * 1000;
+const DAY = 24 * HOUR;
+
+/** A real store's sink that counts what reaches it and can be away. */
+class SteeredSink implements UsageSink {
+  readonly batches: (readonly Touch[])[] = [];
+  away = false;
+  readonly #sink: UsageSink;
+
+  constructor(sink: UsageSink) {
+    this.#sink = sink;
+  }
+
+  async record(touches: readonly Touch[]): Promise<void> {
+    if (this.away) throw new StoreAway('away, as the test wants it');
+    this.batches.push(touches);
+    await this.#sink.record(touches);
+  }
+}
+
+let clock: ManualClock;
+let store: Store;
+let sink: SteeredSink;
+let queue: UsageQueue;
+const owner = aUser();
+const { token } = aToken(owner.id);
+
+beforeEach(async () => {
+  clock = manualClock();
+  // The store's clock stands still: it looks for other writers ten times a second, and this test runs for months.
+  store = await openEmbeddedStore({ path: ':memory:', clock: manualClock() });
+  await store.commit([
+    { put: 'user', user: owner },
+    { put: 'token', token },
+  ]);
+  sink = new SteeredSink(store);
+  queue = new UsageQueue(sink, clock, { flushEvery: FLUSH, touchEvery: TOUCH, size: 3 });
+});
+
+afterEach(async () => {
+  sink.away = false;
+  await queue.close();
+  await store.close();
+});
+
+/** Moves time on and lets the write that the timer began come to its end. */
+async function advance(ms: number): Promise<void> {
+  clock.advance(ms);
+  if (!sink.away) await queue.flush();
+}
+
+const lastUse = async () => (await store.token(token.id))?.token.lastUsedAt;
+
+describe('last use', () => {
+  it('is not written while the request is served, and is in the store after one interval', async () => {
+    queue.note(token);
+    expect(sink.batches).toEqual([]);
+    await advance(FLUSH);
+    expect(await lastUse()).toBe(clock.now() - FLUSH);
+  });
+
+  it('costs one write for each token and interval, however often the token is used', async () => {
+    for (let second = 0; second < TOUCH / FLUSH; second++) {
+      for (let request = 0; request < 100; request++) queue.note(token);
+      await advance(FLUSH);
+    }
+    expect(sink.batches).toHaveLength(1);
+    queue.note(token);
+    await advance(FLUSH);
+    expect(sink.batches).toHaveLength(2);
+  });
+
+  it('goes to the store in one call for all tokens that wait', async () => {
+    for (let count = 0; count < 3; count++) queue.note(aToken(owner.id).token);
+    await advance(FLUSH);
+    expect(sink.batches.map((batch) => batch.length)).toEqual([3]);
+  });
+
+  it('is written at every flush for a token whose window is shorter than four intervals', async () => {
+    const short = { ...token, windowSeconds: (TOUCH * 2) / 1000 };
+    for (let second = 0; second < 3; second++) {
+      queue.note(short);
+      await advance(FLUSH);
+    }
+    expect(sink.batches).toHaveLength(3);
+  });
+
+  it('is written when the queue is closed', async () => {
+    queue.note(token);
+    await queue.close();
+    expect(await lastUse()).toBe(clock.now());
+  });
+});
+
+describe('while the store is away', () => {
+  it('nothing that fits the queue is lost, and it is written when the store is back', async () => {
+    queue.note(token);
+    sink.away = true;
+    const usedAt = clock.now();
+    for (let second = 0; second < 30; second++) await advance(FLUSH);
+    expect(queue.depth).toBe(1);
+    sink.away = false;
+    await advance(FLUSH);
+    expect(await lastUse()).toBe(usedAt);
+    expect(queue.depth).toBe(0);
+  });
+
+  it('what does not fit the queue is dropped and counted, and what is in it stays', () => {
+    sink.away = true;
+    queue.note(token);
+    for (let count = 0; count < 5; count++) queue.note(aToken(owner.id).token);
+    expect(queue.depth).toBe(3);
+    expect(queue.dropped).toBe(3);
+  });
+});
+
+describe('a token of 30 days', () => {
+  beforeEach(async () => {
+    await queue.close();
+    // Months of seconds are many: an hour between writes is as good here.
+    queue = new UsageQueue(sink, clock, { flushEvery: HOUR, touchEvery: HOUR, size: 3 });
+  });
+
+  const usable = async () => {
+    const credential = await store.token(token.id);
+    return credential !== null && unusable(credential, clock.now()) === null;
+  };
+
+  it('that is used every day never dies', async () => {
+    for (let day = 0; day < 100; day++) {
+      await advance(DAY);
+      expect(await usable(), `day ${day}`).toBe(true);
+      queue.note(token);
+    }
+  });
+
+  it('that is not used dies when its window is over', async () => {
+    queue.note(token);
+    await advance(HOUR);
+    await advance(DEFAULT_TOKEN_WINDOW_SECONDS * 1000 - HOUR - 1);
+    expect(await usable()).toBe(true);
+    await advance(1);
+    expect(await usable()).toBe(false);
+  });
+});

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { compileAddressSet } from '../../src/domain/address-set.ts';
+import { compileEndpoints } from '../../src/domain/endpoint-match.ts';
+import { mintSecret } from '../../src/domain/secret.ts';
+import type { Store } from '../../src/domain/store.ts';
+import type { Token } from '../../src/domain/token.ts';
+import type { Arrival, Decision } from '../../src/gateway/decision.ts';
+import { createGate, type Gate } from '../../src/gateway/gate.ts';
+import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
+import { Resolver } from '../../src/gateway/resolve/resolver.ts';
+import { ZoneDirectory } from '../../src/gateway/zone/zone-directory.ts';
+import { ZoneStage } from '../../src/gateway/zone/zone-stage.ts';
+import { Breaker } from '../../src/kernel/breaker.ts';
+import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
+import { type ManualClock, manualClock } from '../support/manual-clock.ts';
+import { aToken, aUser, aZone } from '../support/records.ts';
+
+const owner = aUser();
+const zone = aZone(['192.0.2.0/24']);
+const OUTSIDE = '198.51.100.7';
+
+const users = { name: 'users', match: ['* /users/**'], max: 10, windowSeconds: 60 };
+const keys = { name: 'keys', match: ['GET /keys'], max: null, windowSeconds: 60 };
+const unmatched = { name: 'unmatched', match: [], max: 100, windowSeconds: 60 };
+
+let clock: ManualClock;
+let store: Store;
+let gate: Gate;
+
+beforeEach(async () => {
+  clock = manualClock();
+  store = await openEmbeddedStore({ path: ':memory:', clock });
+  await store.commit([
+    { put: 'user', user: owner },
+    { put: 'zone', zone },
+  ]);
+  const breaker = new Breaker(clock, 1_000);
+  const fresh = { freshFor: 5_000, staleFor: 60_000 };
+  gate = createGate({
+    resolver: new Resolver(
+      store,
+      clock,
+      breaker,
+      { prefix: 'tg', pepper: null, size: 100, negativeFreshFor: 5_000, ...fresh },
+      { lookup: () => {} },
+    ),
+    trustedProxies: compileAddressSet(['10.0.0.0/8']),
+    zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
+    endpointOf: compileEndpoints([users, keys], unmatched),
+    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
+      defaultPercentage: 50,
+      onStoreAway: 'deny',
+      gateways: 1,
+    }),
+    clock,
+  });
+});
+
+afterEach(() => store.close());
+
+async function issue(facts: Partial<Token> = {}): Promise<{ token: Token; secret: string }> {
+  const made = aToken(owner.id, facts);
+  await store.commit([{ put: 'token', token: made.token }]);
+  return made;
+}
+
+async function ask(secret: string | null, facts: Partial<Arrival> = {}): Promise<Decision> {
+  return gate({
+    requestId: '0'.repeat(32),
+    method: 'GET',
+    path: '/users/me',
+    query: '',
+    credential: secret,
+    peer: '192.0.2.7',
+    forwardedFor: null,
+    ...facts,
+  });
+}
+
+const codeOf = (decision: Decision) => (decision.kind === 'permit' ? 'permit' : decision.code);
+
+describe('the gate', () => {
+  it('gives a permit that names token, endpoint, caller and what is left', async () => {
+    const { token, secret } = await issue();
+    const decision = await ask(secret, { peer: '10.1.2.3', forwardedFor: '203.0.113.9' });
+    expect(decision).toMatchObject({
+      kind: 'permit',
+      credential: { token: { id: token.id }, owner: { login: owner.login } },
+      endpoint: { name: 'users' },
+      client: '203.0.113.9',
+      spent: { scope: 'token', limit: 5, remaining: 4, resetAt: clock.now() + 60_000 },
+    });
+  });
+
+  it('answers at once, without a promise, when everything is in memory', async () => {
+    const { secret } = await issue({ network: { connection: 'ZONE', include: [zone.id] } });
+    await ask(secret);
+    const arrival = { requestId: '', method: 'GET', path: '/users/me', query: '', credential: secret };
+    expect(gate({ ...arrival, peer: '192.0.2.7', forwardedFor: null })).not.toBeInstanceOf(Promise);
+  });
+
+  it("refuses when the token's share is spent, says when to come back, and lets in again after that", async () => {
+    const { secret } = await issue();
+    for (let spent = 0; spent < 5; spent++) expect(codeOf(await ask(secret))).toBe('permit');
+    clock.advance(2_500);
+    expect(await ask(secret)).toMatchObject({
+      code: 'limit.token',
+      endpoint: 'users',
+      spent: { limit: 5, remaining: 0 },
+      retryAfterSeconds: 58,
+    });
+    clock.advance(57_500);
+    expect(codeOf(await ask(secret))).toBe('permit');
+  });
+
+  it('refuses every token when the endpoint is spent, though their shares are not', async () => {
+    const made = await Promise.all([issue(), issue(), issue()]);
+    const secrets = made.map(({ secret }) => secret);
+    for (const secret of [secrets[0], secrets[1]]) {
+      for (let spent = 0; spent < 5; spent++) expect(codeOf(await ask(secret ?? null))).toBe('permit');
+    }
+    expect(codeOf(await ask(secrets[2] ?? null))).toBe('limit.endpoint');
+  });
+
+  it('counts nothing where there is no limit', async () => {
+    const { secret } = await issue();
+    for (let request = 0; request < 200; request++) {
+      const decision = await ask(secret, { path: '/keys' });
+      expect(decision).toMatchObject({ kind: 'permit', spent: null });
+    }
+  });
+
+  it('refuses a token of 0 per cent without asking anybody', async () => {
+    const { token, secret } = await issue();
+    await store.commit([{ put: 'share', share: { tokenId: token.id, percentage: 0, byEndpoint: {} } }]);
+    expect(await ask(secret)).toMatchObject({ code: 'limit.token', spent: { limit: 0, remaining: 0 } });
+  });
+
+  it("takes the token's own percentage for one endpoint before its percentage for all", async () => {
+    const { token, secret } = await issue();
+    const share = { tokenId: token.id, percentage: 100, byEndpoint: { users: 20 } };
+    await store.commit([{ put: 'share', share }]);
+    expect(await ask(secret)).toMatchObject({ spent: { limit: 2 } });
+    expect(await ask(secret, { path: '/elsewhere' })).toMatchObject({ spent: { limit: 100 } });
+  });
+
+  it('says nothing of zones or limits to a stranger: an unknown token is unknown from anywhere', async () => {
+    expect(codeOf(await ask(mintSecret('tg'), { peer: OUTSIDE }))).toBe('resolve.unknown');
+  });
+
+  it('does not count what is refused for where it comes from', async () => {
+    const { secret } = await issue({ network: { connection: 'ZONE', include: [zone.id] } });
+    for (let request = 0; request < 20; request++) {
+      expect(codeOf(await ask(secret, { peer: OUTSIDE }))).toBe('zone.outside');
+    }
+    expect(await ask(secret)).toMatchObject({ kind: 'permit', spent: { remaining: 4 } });
+  });
+
+  it('believes X-Forwarded-For of trusted proxies only', async () => {
+    const { secret } = await issue({ network: { connection: 'ZONE', include: [zone.id] } });
+    const forwardedFor = '192.0.2.7';
+    expect(codeOf(await ask(secret, { peer: OUTSIDE, forwardedFor }))).toBe('zone.outside');
+    expect(codeOf(await ask(secret, { peer: '10.0.0.1', forwardedFor }))).toBe('permit');
+  });
+});
