@@ -1,0 +1,52 @@
+import type { Sample } from './measure.ts';
+import type { Report, Row } from './report.ts';
+
+/** The report for people: Markdown that reads well in a terminal too. */
+export function formatReport({ machine, effort, rows }: Report): string {
+  const rounds = Math.max(0, ...rows.map((row) => row.samples.length));
+  const medians = table(
+    ['row', 'what it does', 'CPU µs/request', 'adds µs', 'requests/s', 'p50 ms', 'p99 ms'],
+    rows.map(medianCells),
+  );
+  const raw = table(
+    ['CPU µs/request (requests/s)', ...Array.from({ length: rounds }, (_, at) => `round ${at + 1}`)],
+    rows.map((row) => [row.name, ...row.samples.map(rawCell)]),
+  );
+  return `${machine}\n${effort}\n\n${medians}\n\n${raw}\n`;
+}
+
+function medianCells({ name, does, skipped, median, priceMicroseconds: price }: Row): string[] {
+  if (median === null) return [name, `${does} – not measured: ${skipped}`];
+  return [
+    name,
+    does,
+    median.cpuMicroseconds.toFixed(1),
+    price === null ? '' : `${price < 0 ? '−' : '+'}${Math.abs(price).toFixed(1)}`,
+    median.requestsPerSecond.toFixed(0),
+    median.p50Ms.toFixed(2),
+    median.p99Ms.toFixed(2),
+  ];
+}
+
+function rawCell({ cpuMicroseconds, requestsPerSecond }: Sample): string {
+  return `${cpuMicroseconds.toFixed(1)} (${requestsPerSecond.toFixed(0)})`;
+}
+
+/** A Markdown table with aligned columns; the first two are text, the others figures. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const isText = (column: number) => column === 0 || head[column] === 'what it does';
+  const line = (cells: readonly string[]) => {
+    const padded = widths.map((width, column) => {
+      const cell = cells[column] ?? '';
+      return isText(column) ? cell.padEnd(width) : cell.padStart(width);
+    });
+    return `| ${padded.join(' | ')} |`;
+  };
+  const rule = widths.map((width, column) =>
+    isText(column) ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  );
+  return [line(head), line(rule), ...rows.map(line)].join('\n');
+}
