@@ -70,12 +70,16 @@ describe('of two rules that match, the more specific wins, in whichever order th
     ['HEAD for HEAD over GET', 'HEAD', '/x', 'HEAD /x', 'GET /x'],
     ['GET for HEAD over any', 'HEAD', '/x', 'GET /x', '* /x'],
     ['a path for HEAD by GET over a wider HEAD', 'HEAD', '/x/1', 'GET /x/{id}', 'HEAD /x/**'],
-    ['what covers the method over what does not', 'PUT', '/x/1', '* /**', 'GET /x/1'],
   ])('%s', (_, method, path, winner, loser) => {
     expect(matcher([winner, loser])(method, path)).toBe(winner);
     expect(matcher([loser, winner])(method, path)).toBe(winner);
-    expect(matcher([loser])(method, path)).toBe(loser === 'GET /x/1' ? 'fallback' : loser);
+    expect(matcher([loser])(method, path)).toBe(loser);
   });
+});
+
+test('a rule that does not cover the method leaves the request to a wider one that does', () => {
+  expect(matcher(['GET /x/1', '* /x/{id}', 'GET /x/**'])('PUT', '/x/1')).toBe('* /x/{id}');
+  expect(matcher(['GET,PUT /x/{id}', '* /x/**'])('PATCH', '/x/1')).toBe('* /x/**');
 });
 
 test('an endpoint with several rules covers what any of them covers', () => {
@@ -128,6 +132,7 @@ const rule = fc
   });
 const method = fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE');
 const pathSegment = fc.oneof(literal, fc.constantFrom('aba', 'abb', 'abba', 'c', 'A', 'b%C3%A9', 'toString'));
+
 interface Near {
   readonly rule: number;
   readonly fill: string;
@@ -151,7 +156,7 @@ function pathNear(rules: readonly string[], { rule, fill, more, slash }: Near): 
   return segments.length === 0 ? '/' : `/${segments.join('/')}${slash}`;
 }
 
-const RUNS = { numRuns: 2_000, seed: 20_250_101 };
+const RUNS = { numRuns: 1_000, seed: 20_250_101 };
 
 test('the compiled matcher answers as the oracle does, which tries every rule and sorts', () => {
   const rules = fc
@@ -161,14 +166,14 @@ test('the compiled matcher answers as the oracle does, which tries every rule an
   fc.assert(
     fc.property(rules, requests, (rules, requests) => {
       const find = matcher(rules);
-      for (const [method, near] of requests) {
-        const path = pathNear(rules, near);
-        expect([method, path, find(method, path)]).toEqual([
+      const asked = requests.map(([method, near]) => ({ method, path: pathNear(rules, near) }));
+      expect(asked.map(({ method, path }) => ({ method, path, winner: find(method, path) }))).toEqual(
+        asked.map(({ method, path }) => ({
           method,
           path,
-          oracle(rules, method, path) ?? 'fallback',
-        ]);
-      }
+          winner: oracle(rules, method, path) ?? 'fallback',
+        })),
+      );
     }),
     RUNS,
   );
@@ -179,7 +184,7 @@ test('two rules claim the same exactly when the oracle finds no order between th
     fc.property(rule, rule, (a, b) => {
       expect(sameClaim(parseMatch(a), parseMatch(b))).toBe(oracleTie(a, b));
     }),
-    { ...RUNS, numRuns: 10_000 },
+    { ...RUNS, numRuns: 5_000 },
   );
 });
 
