@@ -1,4 +1,11 @@
 import type { Dispatcher } from 'undici';
+import type { Clock } from '../../kernel/clock.ts';
+import { lessBusyOfTwo } from './balance.ts';
+import { type ProbeOptions, probe } from './health-probe.ts';
+import { Target, type TargetOptions, type TargetState } from './target.ts';
+
+/** How a request ended, as far as it tells of the target. `abandoned`: by the client's doing, so it tells nothing. */
+export type Ending = 'answered' | 'failed' | 'abandoned';
 
 /** A target chosen for one request. Whoever chose it calls `done` exactly once. */
 export interface Choice {
@@ -6,9 +13,13 @@ export interface Choice {
   readonly upstream: string;
   /** `http://host:port` or `https://host:port`. */
   readonly origin: string;
+  /** Host and, if not the scheme's own, port of the origin. */
+  readonly host: string;
   readonly dispatcher: Dispatcher;
+  /** Tells passive health that the head of an answer has come; the answer may last long. */
+  answered(): void;
   /** Ends the request's count at the target, and tells passive health how it went. */
-  done(result: 'answered' | 'failed' | 'abandoned'): void;
+  done(result: Ending): void;
 }
 
 /** Which upstream a path belongs to, and which of its targets is to serve it now. */
@@ -16,8 +27,103 @@ export interface Upstreams {
   /**
    * The less busy of two targets drawn at random among the healthy ones of the upstream with the longest path
    * prefix that covers `path` (in normal form).
-   * @param except an origin that has just failed, for a retry
+   * @param except an origin that has just failed, for a retry; chosen again only when there is no other
    */
   choose(path: string, except?: string): Choice | 'forward.no-route' | 'forward.no-target';
+  /** Every target with its health, in the order of the configuration. */
+  targets(): readonly TargetState[];
+  /** Stops probing, waits for requests under way, and closes all connections. */
   close(): Promise<void>;
+}
+
+export interface UpstreamOptions extends TargetOptions {
+  readonly name: string;
+  /** Origins, at least one. */
+  readonly targets: readonly string[];
+  /** Prefixes of whole segments: `/api` covers `/api` and `/api/x`, not `/apix`; `/` covers everything. */
+  readonly paths: readonly string[];
+  /** Null for no active probing. */
+  readonly probe: ProbeOptions | null;
+}
+
+interface Upstream {
+  readonly name: string;
+  readonly targets: readonly Target[];
+}
+
+interface Route {
+  /** Without a slash at its end; empty for `/`. */
+  readonly prefix: string;
+  readonly upstream: Upstream;
+}
+
+/**
+ * Opens the upstreams of the configuration; connections are made when requests need them.
+ * @param random a number from 0 up to, not including, 1, for balancing
+ */
+export function createUpstreams(
+  options: readonly UpstreamOptions[],
+  clock: Clock,
+  random: () => number = Math.random,
+): Upstreams {
+  const stops: (() => void)[] = [];
+  const routes: Route[] = [];
+  const upstreams = options.map((each): Upstream => {
+    const upstream = { name: each.name, targets: each.targets.map((origin) => new Target(origin, each)) };
+    for (const path of each.paths) routes.push({ prefix: path.replace(/\/$/, ''), upstream });
+    if (each.probe !== null) {
+      for (const target of upstream.targets) stops.push(probe(target, each.probe, clock));
+    }
+    return upstream;
+  });
+  routes.sort((a, b) => b.prefix.length - a.prefix.length);
+
+  return {
+    choose(path, except) {
+      const upstream = routes.find(({ prefix }) => covers(prefix, path))?.upstream;
+      if (upstream === undefined) return 'forward.no-route';
+      const now = clock.monotonic();
+      const usable = upstream.targets.filter(({ health }) => health.usable(now));
+      const others = usable.filter(({ origin }) => origin !== except);
+      const target = lessBusyOfTwo(others.length === 0 ? usable : others, random);
+      return target === undefined ? 'forward.no-target' : take(target, upstream, clock);
+    },
+    targets: () =>
+      upstreams.flatMap(({ name, targets }) =>
+        targets.map(({ origin, health, busy }) => ({ upstream: name, origin, health: health.state, busy })),
+      ),
+    async close() {
+      for (const stop of stops) stop();
+      await Promise.all(upstreams.flatMap(({ targets }) => targets.map(({ pool }) => pool.close())));
+    },
+  };
+}
+
+function covers(prefix: string, path: string): boolean {
+  return path.startsWith(prefix) && (path.length === prefix.length || path.charAt(prefix.length) === '/');
+}
+
+function take(target: Target, { name, targets }: Upstream, clock: Clock): Choice {
+  const { health, origin, host, pool } = target;
+  target.busy += 1;
+  health.taken();
+  return {
+    upstream: name,
+    origin,
+    host,
+    dispatcher: pool,
+    answered: () => health.answered(),
+    done(result) {
+      target.busy -= 1;
+      if (result === 'answered') health.answered();
+      else if (result === 'abandoned') health.abandoned();
+      else {
+        const now = clock.monotonic();
+        health.failed(
+          now,
+          targets.some((other) => other !== target && other.health.usable(now)),
+        );
+      }
+    },
+  };
 }

@@ -1,0 +1,74 @@
+import { buildConnector, Pool } from 'undici';
+import { Health, type HealthOptions, type HealthState } from './health.ts';
+
+export interface TargetOptions extends HealthOptions {
+  readonly connectTimeoutMs: number;
+  /** From the end of the request until the head of the answer is complete. */
+  readonly headTimeoutMs: number;
+  /** Between two pieces of the answer's body; 0 for no limit. */
+  readonly idleTimeoutMs: number;
+  /** How long an idle connection is kept, unless the target says less in `Keep-Alive`. */
+  readonly keepAliveMs: number;
+}
+
+/** What `/readyz` and the log say of a target. */
+export interface TargetState {
+  /** `name` of the upstream in the configuration. */
+  readonly upstream: string;
+  readonly origin: string;
+  readonly health: HealthState;
+  /** Requests under way at the target. */
+  readonly busy: number;
+}
+
+/** One target of an upstream: its connections, how busy it is, and its health. */
+export class Target {
+  /** `http://host:port` or `https://host:port`. */
+  readonly origin: string;
+  /** Host and, if not the scheme's own, port: what `Host` says to the target. */
+  readonly host: string;
+  readonly pool: Pool;
+  readonly health: Health;
+  busy = 0;
+
+  /** @throws TypeError when `origin` is more or less than an http or https origin */
+  constructor(origin: string, options: TargetOptions) {
+    const url = new URL(origin);
+    if (url.origin !== origin || !/^https?:$/.test(url.protocol)) {
+      throw new TypeError(`a target is an origin such as http://127.0.0.1:9001, not ${origin}`);
+    }
+    this.origin = origin;
+    this.host = url.host;
+    this.health = new Health(options);
+    this.pool = new Pool(origin, {
+      connect: connector(options.connectTimeoutMs),
+      headersTimeout: options.headTimeoutMs,
+      bodyTimeout: options.idleTimeoutMs,
+      keepAliveTimeout: options.keepAliveMs,
+      pipelining: 1,
+      allowH2: false,
+    });
+  }
+}
+
+/**
+ * Opens connections to the target, and to nothing else: undici would take the TLS server name from the request's
+ * `Host`, which is the client's word.
+ */
+function connector(timeout: number): buildConnector.connector {
+  const connect = buildConnector({ allowH2: false, timeout });
+  return ({ servername: _, ...target }, callback) =>
+    connect(target, (...result) => {
+      const [error, socket] = result;
+      if (error === null) socket.on('error', tellReset);
+      callback(...result);
+    });
+}
+
+/**
+ * undici takes ECONNRESET for the end of a body that ends with its connection, so that one cut short would look
+ * complete. By another name the error is an error. Runs before undici's own listener, as it was added before.
+ */
+function tellReset(error: NodeJS.ErrnoException): void {
+  if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET';
+}

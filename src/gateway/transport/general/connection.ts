@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { RejectionCode } from '../../../domain/rejection.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+
+/** A request that is being answered. */
+export interface Underway {
+  /** The request proved broken behind its head. */
+  giveUp(code: RejectionCode): void;
+  /** Looks whether the client keeps up. */
+  tick(now: number): void;
+}
+
+export interface ConnectionParts {
+  readonly clock: Clock;
+  /** How long what is left of an answered request may take to arrive, in milliseconds. */
+  readonly leftoverMs: number;
+  /** Begins to answer a request. The connection sees its end when `res` closes. */
+  begin(connection: Connection, req: IncomingMessage, res: ServerResponse): Underway;
+  /** Refuses what never became a request. */
+  lastWords(socket: Socket, code: RejectionCode): void;
+}
+
+interface Parsed {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+/** How many requests may wait behind the one that is being answered; a client that sends more is answered these, and closed. */
+const MOST_WAITING = 64;
+
+/** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
+const LINGER_MS = 2_000;
+
+/**
+ * A client's connection: takes its requests one after the other. node:http hands over a pipelined request while the
+ * one before it is being answered, and an unparsable one at once; here each waits for its turn, so that answers are
+ * in order and none is cut off by the next one's refusal.
+ */
+export class Connection {
+  readonly socket: Socket;
+  /** The address of the other end; empty when it has gone already. */
+  readonly peer: string;
+  readonly #parts: ConnectionParts;
+  readonly #waiting: Parsed[] = [];
+  /** What was parsed last; when it is answered before it has arrived, the rest is read and thrown away. */
+  #latest: IncomingMessage | null = null;
+  #answeredAt = 0;
+  #underway: Underway | null = null;
+  #lastWords: RejectionCode | null = null;
+  /** Nothing more is taken from the client. */
+  #sealed = false;
+
+  constructor(socket: Socket, parts: ConnectionParts) {
+    this.socket = socket;
+    this.peer = socket.remoteAddress ?? '';
+    this.#parts = parts;
+    this.#lingerOnClose();
+  }
+
+  /** Whether a request is being answered. */
+  get busy(): boolean {
+    return this.#underway !== null;
+  }
+
+  /** Whether nothing is being answered, and something may be taken. */
+  get idle(): boolean {
+    return this.#underway === null && !this.#sealed;
+  }
+
+  /** Whether the answer now under way is the last one. */
+  readonly isLast = (): boolean => this.#sealed && this.#waiting.length === 0 && this.#lastWords === null;
+
+  /** Takes a request that node:http has parsed. */
+  request(req: IncomingMessage, res: ServerResponse): void {
+    // What a closing connection leaves unanswered, its client may send again (RFC 9112 §9.3.2).
+    if (this.#sealed || !this.socket.writable) return;
+    this.#latest = req;
+    if (this.#underway === null) {
+      this.#begin({ req, res });
+      return;
+    }
+    this.#waiting.push({ req, res });
+    if (this.#waiting.length === MOST_WAITING) this.#sealed = true;
+  }
+
+  /** The client has sent what is no request, or a broken one. Its refusal is the last answer. */
+  broken(code: RejectionCode): void {
+    if (this.#sealed) return;
+    this.#sealed = true;
+    const cutShort = this.#latest !== null && !this.#latest.complete;
+    if (cutShort && this.#underway === null) {
+      // It was answered before; there is nothing to add.
+      this.socket.destroySoon();
+    } else if (cutShort && this.#waiting.length === 0) {
+      this.#underway?.giveUp(code);
+    } else {
+      if (cutShort) this.#waiting.pop();
+      this.#lastWords = code;
+      if (this.#underway === null) this.#speakLast(code);
+    }
+  }
+
+  /** Takes no further request, and closes when those that were taken are answered. */
+  drain(): void {
+    this.#sealed = true;
+    if (this.#underway === null) this.socket.destroySoon();
+  }
+
+  /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
+  tick(now: number): void {
+    if (this.#underway !== null) this.#underway.tick(now);
+    else if (this.#latest?.complete === false && now - this.#answeredAt > this.#parts.leftoverMs) {
+      this.socket.destroy();
+    }
+  }
+
+  #begin({ req, res }: Parsed): void {
+    res.once('close', () => this.#answered());
+    this.#underway = this.#parts.begin(this, req, res);
+  }
+
+  #answered(): void {
+    this.#underway = null;
+    this.#answeredAt = this.#parts.clock.monotonic();
+    if (!this.socket.writable) return;
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#begin(next);
+    else if (this.#lastWords !== null) this.#speakLast(this.#lastWords);
+    else if (this.#sealed) this.socket.destroySoon();
+  }
+
+  #speakLast(code: RejectionCode): void {
+    this.#parts.lastWords(this.socket, code);
+    this.socket.destroySoon();
+  }
+
+  /**
+   * A socket that is closed while the client still sends is reset, and the reset can overtake the answer. So where
+   * more may come, the last answer is followed by an end of our own, and the client gets time for its.
+   */
+  #lingerOnClose(): void {
+    const { socket } = this;
+    const destroySoon = socket.destroySoon.bind(socket);
+    socket.destroySoon = () => {
+      if (this.#lastWords === null && this.#latest?.complete !== false) {
+        destroySoon();
+        return;
+      }
+      this.#sealed = true;
+      socket.end();
+      socket.resume();
+      const cancel = this.#parts.clock.after(LINGER_MS, () => socket.destroy());
+      socket.once('close', cancel);
+    };
+  }
+}

@@ -1,0 +1,301 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RejectionCode } from '../../../domain/rejection.ts';
+import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
+import type { Exchange } from '../../exchange.ts';
+import { requestHeaders } from '../../forward/request-headers.ts';
+import { responseHeaders } from '../../forward/response-headers.ts';
+import type { Head } from '../../listen/head.ts';
+import type { GeneralTransportOptions } from './options.ts';
+import { Pace } from './pace.ts';
+import { answerRefusal } from './refusal-answer.ts';
+import { announcedTrailers, passingTrailers } from './trailers.ts';
+import { Upload } from './upload.ts';
+import { type CallListener, UpstreamCall } from './upstream-call.ts';
+
+/** How large a refused body may be to be read to its end, so that the connection can be used again; in bytes. */
+const WORTH_READING = 64 * 1024;
+
+/** How long a caller should wait before it tries again what no upstream could serve, in seconds. */
+const RETRY_SECONDS = 1;
+
+/** Methods whose repetition changes nothing (RFC 9110 §9.2.2), of those that listen allows. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/**
+ * One request of node:http and its answer. Whatever happens, it is over when the response has closed, and the
+ * pipeline hears of it once.
+ */
+export class GeneralExchange implements Exchange, CallListener {
+  readonly arrival: Arrival;
+  readonly #head: Head;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #isLast: () => boolean;
+  readonly #options: GeneralTransportOptions;
+  #permit: Permit | null = null;
+  #rejection: Rejection | null = null;
+  #upstream: string | null = null;
+  #upload: Upload | null = null;
+  #pace: Pace | null = null;
+  #call: UpstreamCall | null = null;
+  #origin: string | undefined;
+  #triesLeft: number;
+  #bodyBegun = false;
+  #trailers: readonly string[] = [];
+  #stalledSince: number | null = null;
+  #leaveStreams: (() => void) | null = null;
+
+  /** @param isLast whether the connection takes no further request, so that this answer says it closes */
+  constructor(
+    head: Head,
+    req: IncomingMessage,
+    res: ServerResponse,
+    isLast: () => boolean,
+    options: GeneralTransportOptions,
+  ) {
+    this.arrival = head.arrival;
+    this.#head = head;
+    this.#req = req;
+    this.#res = res;
+    this.#isLast = isLast;
+    this.#options = options;
+    this.#triesLeft = options.retries;
+    res.once('close', this.#closed);
+  }
+
+  refuse(rejection: Rejection): void {
+    // The request may have proved broken while the gate was asking the store.
+    if (this.#rejection !== null) return;
+    this.#rejection = rejection;
+    if (this.#res.closed) this.#settle();
+    else this.#answerRefusal(rejection);
+  }
+
+  forward(permit: Permit): void {
+    if (this.#rejection !== null) return;
+    this.#permit = permit;
+    if (this.#res.closed) {
+      this.#settle();
+      return;
+    }
+    try {
+      if (this.#head.expectsContinue) this.#res.writeContinue();
+      if (this.#head.body !== 'none' && this.#head.body !== 0) this.#beginUpload();
+      this.#send(permit);
+    } catch (bug) {
+      this.onBug(bug);
+      this.giveUp('gateway.bug');
+    }
+  }
+
+  /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
+  giveUp(code: RejectionCode): void {
+    this.#abandonCall();
+    if (this.#res.headersSent) this.cut();
+    else this.#fail(code);
+  }
+
+  /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
+  tick(now: number): void {
+    const upload = this.#upload;
+    if (upload !== null && this.#pace?.tooSlow(now, upload.waiting, upload.received))
+      this.giveUp('listen.timeout');
+    const { writableNeedDrain, writableEnded, writableFinished } = this.#res;
+    if (!writableNeedDrain && (!writableEnded || writableFinished)) this.#stalledSince = null;
+    else this.#stalledSince ??= now;
+    const stalledMs = this.#stalledSince === null ? 0 : now - this.#stalledSince;
+    if (stalledMs > this.#options.limits.stallTimeoutMs) this.cut();
+  }
+
+  #beginUpload(): void {
+    const { limits, clock } = this.#options;
+    this.#upload = new Upload(this.#req, limits.bodySize, () => this.giveUp('listen.body-too-large'));
+    if (limits.bodyMinRate !== null) this.#pace = new Pace(limits.bodyMinRate, clock.monotonic());
+  }
+
+  /** @param except the origin that has just failed */
+  #send(permit: Permit, except?: string): void {
+    const { upstreams, preserveHost, scheme, isTrusted } = this.#options;
+    const choice = upstreams.choose(this.arrival.path, except);
+    if (typeof choice === 'string') {
+      this.#fail(choice);
+      return;
+    }
+    this.#upstream = choice.upstream;
+    this.#origin = choice.origin;
+    const headers = requestHeaders(this.#head, permit, {
+      preserveHost,
+      targetHost: choice.host,
+      scheme,
+      peerTrusted: isTrusted(this.arrival.peer),
+    });
+    const { method, path, query } = this.arrival;
+    this.#call = new UpstreamCall(choice, this);
+    this.#call.start({ method, target: path + query, headers, body: this.#upload });
+  }
+
+  information(status: number, headers: readonly string[]): void {
+    // HTTP/1.0 has none (RFC 9110 §15.2).
+    if (this.#req.httpVersion === '1.0') return;
+    if (status === 102) this.#res.writeProcessing();
+    else this.#hint(headers);
+  }
+
+  head(status: number, upstream: readonly string[]): boolean {
+    if (this.#permit === null) return false;
+    const facts = { requestId: this.arrival.requestId, now: this.#options.clock.now() };
+    const headers = responseHeaders(upstream, this.#permit, facts);
+    if (headers === null) return false;
+    this.#announceTrailers(status, upstream, headers);
+    // What is still to come of the request would stand before the next one.
+    if (this.#isLast() || (this.#upload !== null && !this.#req.complete)) headers.push('Connection', 'close');
+    try {
+      this.#res.writeHead(status, headers);
+    } catch {
+      return false;
+    }
+    this.#res.on('drain', this.#drained);
+    // An event stream may be silent for long: its head does not wait for the first byte of its body.
+    setImmediate(this.#flushHead);
+    if (isEventStream(headers))
+      this.#leaveStreams = this.#options.streams.add(this.#permit, () => this.cut());
+    return true;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.#bodyBegun = true;
+    return this.#res.write(chunk);
+  }
+
+  end(trailers: readonly string[]): void {
+    this.#call = null;
+    if (this.#trailers.length > 0) this.#res.addTrailers(passingTrailers(trailers, this.#trailers));
+    this.#res.end();
+  }
+
+  failed(code: RejectionCode, sent: boolean): void {
+    this.#call = null;
+    const lost = code === 'forward.connect' || code === 'forward.reset';
+    const safe = !sent || (this.#upload === null && IDEMPOTENT.has(this.arrival.method));
+    if (lost && safe && this.#triesLeft > 0 && this.#permit !== null) {
+      this.#triesLeft -= 1;
+      this.#send(this.#permit, this.#origin);
+    } else this.#fail(code);
+  }
+
+  /** Breaks the answer off, so that nobody can take it for complete. */
+  cut(): void {
+    this.#abandonCall();
+    // On HTTP/1.0 a body may end with the connection; only a reset tells that it did not.
+    if (this.#req.httpVersion === '1.0') this.#req.socket.resetAndDestroy();
+    else this.#res.destroy();
+  }
+
+  onBug(bug: unknown): void {
+    this.#options.onBug(bug, this.arrival.requestId);
+  }
+
+  #hint(headers: readonly string[]): void {
+    const link: string[] = [];
+    for (let at = 0; at + 1 < headers.length; at += 2) {
+      if (headers[at]?.toLowerCase() === 'link') link.push(headers[at + 1] ?? '');
+    }
+    try {
+      this.#res.writeEarlyHints({ link });
+    } catch {
+      // Not a link as node:http knows them; a hint may be left out.
+    }
+  }
+
+  #announceTrailers(status: number, upstream: readonly string[], headers: string[]): void {
+    const framedInChunks = this.#req.httpVersion === '1.1' && !hasName(headers, 'content-length');
+    const hasBody = this.arrival.method !== 'HEAD' && status !== 204 && status !== 304;
+    if (!framedInChunks || !hasBody) return;
+    this.#trailers = announcedTrailers(upstream);
+    if (this.#trailers.length > 0) headers.push('Trailer', this.#trailers.join(', '));
+  }
+
+  #fail(code: RejectionCode): void {
+    this.#upload?.destroy();
+    this.#rejection = this.#rejectionFor(code);
+    this.#answerRefusal(this.#rejection);
+  }
+
+  #rejectionFor(code: RejectionCode): Rejection {
+    if (this.#permit === null) return reject(code);
+    const { credential, endpoint, spent } = this.#permit;
+    // The request has counted, so its caller is told where it stands.
+    return reject(code, {
+      credential,
+      endpoint: endpoint.name,
+      spent,
+      windowSeconds: endpoint.windowSeconds,
+      retryAfterSeconds: RETRY_SECONDS,
+    });
+  }
+
+  #answerRefusal(rejection: Rejection): void {
+    const close = this.#isLast() || !this.#restIsWorthReading();
+    answerRefusal(this.#res, rejection, this.arrival.requestId, close, this.#options);
+  }
+
+  /** Whether what is still to come of a refused request may be read and thrown away. Otherwise the connection closes. */
+  #restIsWorthReading(): boolean {
+    const { body, expectsContinue } = this.#head;
+    if (body === 'none' || body === 0 || this.#req.complete) return true;
+    // A client that was not told to continue may send the body or leave it out (RFC 9110 §10.1.1).
+    if (expectsContinue && this.#permit === null) return false;
+    return body !== 'chunked' && body <= WORTH_READING;
+  }
+
+  #abandonCall(): void {
+    this.#call?.cancel();
+    this.#call = null;
+    this.#upload?.destroy();
+  }
+
+  #drained = (): void => {
+    this.#stalledSince = null;
+    this.#call?.resume();
+  };
+
+  #flushHead = (): void => {
+    if (!this.#bodyBegun && !this.#res.writableEnded && !this.#res.destroyed) this.#res.flushHeaders();
+  };
+
+  /** The response has reached its end, or its connection has. */
+  #closed = (): void => {
+    this.#leaveStreams?.();
+    this.#abandonCall();
+    // Else the gate is still asking the store, and what it decides will find the response closed.
+    if (this.#permit !== null || this.#rejection !== null) this.#settle();
+  };
+
+  #settle(): void {
+    this.#options.pipeline.settled({
+      arrival: this.arrival,
+      decision: this.#rejection?.code ?? 'forwarded',
+      permit: this.#permit,
+      rejection: this.#rejection,
+      status: this.#res.headersSent ? this.#res.statusCode : 0,
+      complete: this.#res.writableFinished,
+      upstream: this.#upstream,
+    });
+  }
+}
+
+function hasName(headers: readonly string[], lowered: string): boolean {
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() === lowered) return true;
+  }
+  return false;
+}
+
+function isEventStream(headers: readonly string[]): boolean {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() === 'content-type') {
+      return headers[at + 1]?.toLowerCase().startsWith('text/event-stream') ?? false;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,213 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
+import { reject } from '../../decision.ts';
+import { type Head, judgeHead } from '../../listen/head.ts';
+import { newRequestId } from '../../listen/request-id.ts';
+import { Connection, type Underway } from './connection.ts';
+import { GeneralExchange } from './exchange.ts';
+import type { GeneralTransportOptions } from './options.ts';
+import { parseErrorCode } from './parse-error.ts';
+import { answerRefusal, refusalBytes } from './refusal-answer.ts';
+import type { WebSocketUpgrades } from './websocket.ts';
+
+/** What became of the requests that were being answered when the transport was told to stop. */
+export interface Drained {
+  readonly finished: number;
+  /** Cut off when the time was over. */
+  readonly cut: number;
+}
+
+/** The transport that can carry everything, on node:http and undici. */
+export interface GeneralTransport {
+  /**
+   * Accepts connections at an address, besides those where it does so already.
+   * @param port 0 for any free one
+   * @param host an IP address
+   * @returns where it is bound; a rejection with the system's error when it cannot be
+   */
+  listen(port: number, host: string): Promise<AddressInfo>;
+  /**
+   * Stops accepting, lets the requests under way end, and cuts off what is left after `graceMs` milliseconds.
+   * WebSockets are not among them.
+   * @returns a promise that never rejects, fulfilled when all connections are closed
+   */
+  drain(graceMs: number): Promise<Drained>;
+  /** Client connections that are open, without WebSockets. */
+  readonly open: number;
+}
+
+/** How often connections are looked at for clients that do not keep up, in milliseconds. */
+const LOOK_EVERY_MS = 1_000;
+
+/** @param upgrades carries WebSockets; null where none are carried */
+export function createGeneralTransport(
+  options: GeneralTransportOptions,
+  upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
+): GeneralTransport {
+  const { clock, limits } = options;
+  const connections = new Map<Duplex, Connection>();
+  const servers: Server[] = [];
+  const parts = {
+    clock,
+    leftoverMs: limits.headTimeoutMs,
+    begin: (connection: Connection, req: IncomingMessage, res: ServerResponse) =>
+      begin(connection, req, res, options),
+    lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
+  };
+
+  function onConnection(socket: Socket): void {
+    connections.set(socket, new Connection(socket, parts));
+    socket.once('close', () => connections.delete(socket));
+  }
+  function onRequest(req: IncomingMessage, res: ServerResponse): void {
+    connections.get(req.socket)?.request(req, res);
+  }
+  function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const code = parseErrorCode(error);
+    if (code === null) socket.destroy();
+    else connections.get(socket)?.broken(code);
+  }
+  function onConnect(_req: IncomingMessage, socket: Duplex): void {
+    // node:http has let go of the socket, so its errors are nobody's.
+    socket.on('error', () => {});
+    connections.get(socket)?.broken('listen.method');
+  }
+  // A WebSocket needs the connection to itself: behind other answers its handshake is an ordinary request.
+  function shouldUpgrade(req: IncomingMessage): boolean {
+    const connection = connections.get(req.socket);
+    if (upgrades === null || connection === undefined || !connection.idle) return false;
+    const head = judge(req, connection, options);
+    return typeof head !== 'string' && head.wantsWebSocket;
+  }
+  function onUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
+    connections.delete(socket);
+    upgrades?.handle(req, req.socket, early);
+  }
+
+  const stopLooking = clock.every(LOOK_EVERY_MS, () => {
+    const now = clock.monotonic();
+    for (const connection of connections.values()) connection.tick(now);
+  });
+
+  return {
+    listen(port, host) {
+      const server = createServer({
+        maxHeaderSize: limits.headSize,
+        headersTimeout: limits.headTimeoutMs,
+        connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, limits.headTimeoutMs),
+        // Bodies are held to a rate, not to a time.
+        requestTimeout: 0,
+        keepAliveTimeout: limits.idleTimeoutMs,
+        requireHostHeader: false,
+        insecureHTTPParser: false,
+        shouldUpgradeCallback: shouldUpgrade,
+      });
+      // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
+      server.maxHeadersCount = 0;
+      server.maxConnections = limits.maxConnections;
+      server.on('connection', onConnection);
+      server.on('request', onRequest);
+      server.on('checkContinue', onRequest);
+      server.on('checkExpectation', onRequest);
+      server.on('upgrade', onUpgrade);
+      server.on('connect', onConnect);
+      server.on('clientError', onClientError);
+      servers.push(server);
+      return listening(server, port, host);
+    },
+
+    async drain(graceMs) {
+      const underway = [...connections.values()].filter(({ busy }) => busy);
+      for (const connection of connections.values()) connection.drain();
+      let cut = 0;
+      const stopWaiting = clock.after(graceMs, () => {
+        cut = underway.filter(({ busy }) => busy).length;
+        for (const { socket } of connections.values()) socket.destroy();
+      });
+      await Promise.all(servers.map(closed));
+      stopWaiting();
+      stopLooking();
+      return { finished: underway.length - cut, cut };
+    },
+
+    get open() {
+      return connections.size;
+    },
+  };
+}
+
+function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      if (address === null || typeof address === 'string') reject(new Error('not a network address'));
+      else resolve(address);
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function judge(
+  { method = '', url = '', httpVersion, rawHeaders }: IncomingMessage,
+  { peer }: Connection,
+  { rules }: GeneralTransportOptions,
+): Head | RejectionCode {
+  return judgeHead({ method, url, httpVersion, rawHeaders }, peer, rules);
+}
+
+/** Begins to answer a request: judges its head, and lets what is good into the pipeline. */
+function begin(
+  connection: Connection,
+  req: IncomingMessage,
+  res: ServerResponse,
+  options: GeneralTransportOptions,
+): Underway {
+  const head = judge(req, connection, options);
+  if (typeof head === 'string') return refuseUnread(res, head, options);
+  // A handshake that comes here came behind another answer, or where there are no WebSockets.
+  if (head.wantsWebSocket) return refuseUnread(res, 'listen.bad-upgrade', options);
+  if (typeof head.body === 'number' && head.body > options.limits.bodySize) {
+    return refuseUnread(res, 'listen.body-too-large', options);
+  }
+  const exchange = new GeneralExchange(head, req, res, connection.isLast, options);
+  options.pipeline.enter(exchange);
+  return exchange;
+}
+
+/** Refuses what the gate need not see, and closes: what comes behind it is not to be trusted. */
+function refuseUnread(res: ServerResponse, code: RejectionCode, options: GeneralTransportOptions): Underway {
+  const rejection = reject(code);
+  res.once('close', () => settleUnread(code, res.writableFinished, options));
+  answerRefusal(res, rejection, newRequestId(), true, options);
+  return { giveUp() {}, tick() {} };
+}
+
+/** Refuses what never became a request. */
+function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+  const heard = socket.writable;
+  if (heard) socket.write(refusalBytes(code, options), 'latin1');
+  settleUnread(code, heard, options);
+}
+
+function settleUnread(code: RejectionCode, complete: boolean, { pipeline }: GeneralTransportOptions): void {
+  const rejection = reject(code);
+  const status = complete ? rejectionRow(code).status : 0;
+  pipeline.settled({
+    arrival: null,
+    decision: code,
+    permit: null,
+    rejection,
+    status,
+    complete,
+    upstream: null,
+  });
+}
