@@ -1,0 +1,102 @@
+/** What settings must hold between them. */
+import { isIPv4 } from 'node:net';
+import {
+  endpointClaimsDiffer,
+  endpointNamesDiffer,
+  targetsDiffer,
+  upstreamNamesDiffer,
+  upstreamsAreReached,
+} from './claims.ts';
+import type { ListenAddress } from './network-settings.ts';
+import type { Finding } from './problem.ts';
+import { at, type Check, read } from './reading.ts';
+import { configSchema, listen, resolve } from './schema.ts';
+
+/**
+ * Everything in the file that contradicts something else in it. What is wrong by itself is passed over here and told
+ * by the schema, so one mistake does not hide another until the next start.
+ * @param config the file as YAML gave it
+ */
+export function contradictions(config: unknown): Finding[] {
+  return CHECKS.flatMap((check) => check(config));
+}
+
+const listenersDiffer: Check = (config) => {
+  const taken: { name: string; address: ListenAddress }[] = [];
+  const findings: Finding[] = [];
+  for (const name of ['proxy', 'admin', 'metrics'] as const) {
+    const address = read(listen.shape[name], config, ['listen', name]);
+    if (address === undefined) continue;
+    const other = taken.find((earlier) => overlap(earlier.address, address));
+    taken.push({ name, address });
+    if (other === undefined) continue;
+    findings.push({
+      path: ['listen', name],
+      message: `listens where listen.${other.name} does: choose another port`,
+    });
+  }
+  return findings;
+};
+
+function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
+}
+
+function covers(wildcard: string, host: string): boolean {
+  return wildcard === '::' || (wildcard === '0.0.0.0' && isIPv4(host));
+}
+
+const targetFitsHead: Check = (config) => {
+  const targetSize = read(listen.shape.targetSize, config, ['listen', 'targetSize']);
+  const headSize = read(listen.shape.headSize, config, ['listen', 'headSize']);
+  if (targetSize === undefined || headSize === undefined || targetSize < headSize) return [];
+  return [
+    { path: ['listen', 'targetSize'], message: 'must be less than listen.headSize, of which it is a part' },
+  ];
+};
+
+const tokenCanArrive: Check = (config) => {
+  const schemes = read(resolve.shape.schemes, config, ['resolve', 'schemes']);
+  const header = read(resolve.shape.header, config, ['resolve', 'header']);
+  if (schemes === undefined || schemes.length > 0 || header !== null) return [];
+  const message = 'must hold SSWS or Bearer, because resolve.header is null and no token could arrive';
+  return [{ path: ['resolve', 'schemes'], message }];
+};
+
+const staleIsOlderThanFresh: Check = (config) => {
+  const staleFor = read(resolve.shape.staleFor, config, ['resolve', 'staleFor']);
+  const freshFor = read(resolve.shape.freshFor, config, ['resolve', 'freshFor']);
+  if (staleFor === undefined || freshFor === undefined || staleFor >= freshFor) return [];
+  return [
+    {
+      path: ['resolve', 'staleFor'],
+      message: 'must be at least resolve.freshFor: both are ages of an answer',
+    },
+  ];
+};
+
+const workersCanShare: Check = (config) => {
+  const kind = at(config, ['store']) === undefined ? 'embedded' : at(config, ['store', 'kind']);
+  const workers = read(configSchema.shape.workers, config, ['workers']) ?? 1;
+  if (kind !== 'embedded' || workers === 1) return [];
+  return [
+    {
+      path: ['workers'],
+      message: 'must be 1 with the embedded store, which is for one process; several need redis',
+    },
+  ];
+};
+
+const CHECKS: readonly Check[] = [
+  listenersDiffer,
+  targetFitsHead,
+  tokenCanArrive,
+  staleIsOlderThanFresh,
+  workersCanShare,
+  endpointNamesDiffer,
+  endpointClaimsDiffer,
+  upstreamNamesDiffer,
+  upstreamsAreReached,
+  targetsDiffer,
+];

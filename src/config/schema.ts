@@ -1,0 +1,295 @@
+/**
+ * Every setting, in the one place where it is declared: its kind and bounds, its default (`prefault`, written as a
+ * file would write it; a setting without one must be given) and one sentence. config/tollgate.schema.json is
+ * generated from this; config/tollgate.yaml shows all of it, and a test holds it to that.
+ */
+import { z } from 'zod';
+import { parseMatch } from '../domain/endpoint-match.ts';
+import {
+  credentialHeader,
+  listenAddress,
+  pathPrefix,
+  probePath,
+  proxyRange,
+  redisUrl,
+  target,
+} from './network-settings.ts';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  list,
+  mustBe,
+  oneOrMore,
+  orNull,
+  section,
+  size,
+  text,
+  textFor,
+  word,
+} from './setting.ts';
+
+export const listen = section({
+  proxy: listenAddress()
+    .prefault('127.0.0.1:8080')
+    .describe('Address and port of the gateway; port 0 takes any free one.'),
+  admin: listenAddress().prefault('127.0.0.1:8081').describe('Address and port of the management API.'),
+  metrics: listenAddress()
+    .prefault('127.0.0.1:9090')
+    .describe('Address and port of /metrics, /livez and /readyz.'),
+  maxConnections: integer(1, 1_000_000)
+    .prefault(10_000)
+    .describe('Client connections open at once; more are closed as they come.'),
+  headTimeout: duration('100ms', '5m')
+    .prefault('5s')
+    .describe('Time from the first byte of a request until its head is complete.'),
+  headSize: size('1KiB', '256KiB')
+    .prefault('16KiB')
+    .describe('Largest request head: the request line and all headers.'),
+  maxHeaders: integer(10, 1000).prefault(100).describe('Most headers of one request.'),
+  targetSize: size('128B', '64KiB').prefault('8KiB').describe('Longest request target: path and query.'),
+  bodySize: size('0B', '1TiB')
+    .prefault('1GiB')
+    .describe('Largest request body, counted while it streams through; nothing of it is stored.'),
+  bodyMinRate: orNull(size('1B', '1GiB'))
+    .prefault('1KiB')
+    .describe('Slowest a request body may arrive, in bytes a second; null allows any.'),
+  idleTimeout: duration('1s', '1h')
+    .prefault('75s')
+    .describe('How long a connection may stay open between two requests.'),
+  drainTimeout: duration('0s', '1h')
+    .prefault('25s')
+    .describe('How long requests under way may take to end when the process is told to stop.'),
+});
+
+export const store = z.discriminatedUnion(
+  'kind',
+  [
+    section({
+      kind: z.literal('embedded').describe('One file, used by one process.'),
+      path: word('the path of a file', /^[^:\0]+$/)
+        .prefault('./data/tollgate.db')
+        .describe('The database file, from the directory in which Tollgate is started.'),
+    }),
+    section({
+      kind: z.literal('redis').describe('Redis or Valkey, shared by any number of gateways.'),
+      url: redisUrl()
+        .prefault('redis://127.0.0.1:6379')
+        .describe('Where Redis is; TOLLGATE_REDIS_URL in the environment overrides it.'),
+      prefix: word('1 to 32 letters, digits and any of : . _ -', /^[A-Za-z0-9:._-]{1,32}$/)
+        .prefault('tg:')
+        .describe('What every key in Redis begins with.'),
+      commandTimeout: duration('10ms', '10s')
+        .prefault('250ms')
+        .describe('How long one command may take before the store counts as away.'),
+    }),
+  ],
+  {
+    error: (issue) =>
+      issue.code === 'invalid_union'
+        ? 'must be embedded or redis'
+        : 'must be settings, of which kind is embedded or redis',
+  },
+);
+
+const PEPPER =
+  'a secret of 32 to 1024 characters, at least 8 of them different; `openssl rand -hex 32` makes one';
+
+export const resolve = section({
+  prefix: word('2 to 10 small letters and digits that begin with a letter', /^[a-z][a-z0-9]{1,9}$/)
+    .prefault('tg')
+    .describe('What the secrets of tokens made here begin with, before an underscore.'),
+  schemes: list('a list of SSWS and Bearer', choice('SSWS', 'Bearer'))
+    .prefault(['SSWS'])
+    .describe('Schemes of the Authorization header that carry a token; Okta has SSWS alone.'),
+  header: orNull(credentialHeader())
+    .prefault(null)
+    .describe('One more header that may carry a token, without a scheme; null for none.'),
+  pepper: orNull(
+    text(PEPPER, /^[^\s\0]{32,1024}$/, (pepper) => (new Set(pepper).size >= 8 ? pepper : null), {
+      secret: true,
+    }),
+  )
+    .prefault(null)
+    .describe(
+      'Key that hashes of tokens are made with; all gateways need the same one, and changing it makes every token unknown.',
+    ),
+  cacheSize: integer(1, 10_000_000)
+    .prefault(100_000)
+    .describe('Tokens kept in memory; of unknown ones, a tenth as many.'),
+  freshFor: duration('0s', '1h')
+    .prefault('5s')
+    .describe('Oldest answer of the store that is believed; changes act sooner, as they are pushed.'),
+  negativeFreshFor: duration('0s', '1h')
+    .prefault('5s')
+    .describe('How long "there is no such token" is believed.'),
+  staleFor: duration('0s', '1d')
+    .prefault('60s')
+    .describe('Oldest answer that is used while the store is away.'),
+});
+
+export const zone = section({
+  trustedProxies: list('a list of networks, ranges and addresses', proxyRange())
+    .prefault([])
+    .describe(
+      'Peers whose X-Forwarded-For is believed, as networks, ranges or addresses; none by default, so the peer is the caller.',
+    ),
+});
+
+const MAX = 'a whole number from 1 to 1000000000, or unlimited';
+const max = z.union([integer(1, 1_000_000_000, MAX), z.literal('unlimited').transform(() => null)], {
+  error: mustBe(MAX),
+});
+const window = duration('1s', '1d')
+  .refine((milliseconds) => milliseconds % 1000 === 0, { error: 'must be whole seconds, such as 60s' })
+  .transform((milliseconds) => milliseconds / 1000);
+
+/** Names a setting as the domain's `Endpoint` has it. */
+function inSeconds<T extends { window: number }>({ window: windowSeconds, ...others }: T) {
+  return { ...others, windowSeconds };
+}
+
+export const limit = section({
+  defaultPercentage: integer(0, 100)
+    .prefault(50)
+    .describe("A token's share of each endpoint's maximum, in percent, unless the token has its own."),
+  onStoreAway: choice('local', 'deny', 'allow')
+    .prefault('local')
+    .describe(
+      'What holds while the store is away: local (each gateway counts for itself, up to its part), deny or allow.',
+    ),
+  gateways: integer(1, 10_000)
+    .prefault(1)
+    .describe('How many gateways share the store; while it is away, each admits that part of every maximum.'),
+  unmatched: section({
+    max: max.prefault(1200).describe('Requests a window from everybody together, or unlimited.'),
+    window: window.prefault('60s').describe('Length of the window, in whole seconds.'),
+  })
+    .transform(inSeconds)
+    .prefault({})
+    .describe('The limit of all requests that no endpoint matches, together.'),
+});
+
+export const endpoint = section({
+  name: word(
+    '1 to 200 letters, digits and any of / . : , + ~ * { } _ - that begin with a letter, a digit or /',
+    /^[A-Za-z0-9/][A-Za-z0-9/.:,+~*{}_-]{0,199}$/,
+  )
+    .refine((name) => name !== 'unmatched', { error: 'must not be unmatched: limit.unmatched has that name' })
+    .describe('Unique; the name in metrics, headers and the store.'),
+  match: oneOrMore(
+    'a rule such as "GET /api/v1/users/{id}", or a list of rules',
+    textFor('a rule such as "GET /api/v1/users/{id}"', parseMatch),
+  ).describe(
+    'One rule or a list of them: methods or *, a space, and a path in which {name} is one segment and a last /** is everything below.',
+  ),
+  max: max.describe('Requests a window from everybody together, or unlimited.'),
+  window: window
+    .prefault('60s')
+    .describe('Length of the window, in whole seconds; it opens at the first request.'),
+});
+const endpoints = z.array(endpoint.transform(inSeconds), { error: mustBe('a list of endpoints') });
+
+export const upstream = section({
+  name: word(
+    '1 to 64 letters, digits and any of . _ - that begin with a letter or a digit',
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  ).describe('Unique; the name in metrics and logs.'),
+  targets: list('a list of at least one target', target(), 1).describe(
+    'Origins of equal standing, such as http://127.0.0.1:9001, or builtin:echo alone, which answers from inside the gateway.',
+  ),
+  paths: list(
+    'a list of at least one path prefix (no path reaches this upstream otherwise)',
+    pathPrefix(),
+    1,
+  ).describe('Path prefixes that lead here, in whole segments; the longest that covers a path wins.'),
+});
+
+export const forward = section({
+  upstreams: z
+    .array(upstream, { error: mustBe('a list of at least one upstream') })
+    .min(1, { error: mustBe('a list of at least one upstream') })
+    .describe('Where requests go.'),
+  stripToken: flag().prefault(true).describe('Whether the token is taken out of what the upstream gets.'),
+  preserveHost: flag()
+    .prefault(false)
+    .describe(
+      "Whether the upstream gets the client's Host header; by default it gets its own, and the client's as X-Forwarded-Host.",
+    ),
+  connectTimeout: duration('10ms', '1m').prefault('2s').describe('Time to connect to a target, with TLS.'),
+  headTimeout: duration('10ms', '1h')
+    .prefault('60s')
+    .describe("Time from the end of the request until the upstream's response head is complete."),
+  idleTimeout: duration('100ms', '1d')
+    .prefault('5m')
+    .describe('How long a response, an event stream or a WebSocket may be silent.'),
+  retries: integer(0, 5)
+    .prefault(1)
+    .describe('Further targets that are tried when one fails, where a repeat is safe.'),
+  health: section({
+    failures: integer(1, 1000)
+      .prefault(5)
+      .describe('Failures in a row after which a target gets no requests.'),
+    ejectFor: duration('100ms', '1h')
+      .prefault('10s')
+      .describe('How long it gets none, before it is tried again.'),
+    probePath: orNull(probePath())
+      .prefault(null)
+      .describe('Path that is asked of every target to see whether it is well; null asks nothing.'),
+    probeInterval: duration('100ms', '1h')
+      .prefault('5s')
+      .describe('How often, and how long an answer may take.'),
+  })
+    .prefault({})
+    .describe('When a target is left out.'),
+});
+
+const refusals = section({
+  format: choice('okta', 'problem')
+    .prefault('okta')
+    .describe(
+      "Body of refusals: okta (Okta's error object) or problem (application/problem+json, RFC 9457).",
+    ),
+});
+
+const account = section({
+  flushEvery: duration('10ms', '1m')
+    .prefault('1s')
+    .describe('How often last use is written to the store, in one batch.'),
+  touchEvery: duration('0s', '1h')
+    .prefault('60s')
+    .describe('How often last use of one token is written at the most.'),
+  queueSize: integer(1, 10_000_000)
+    .prefault(100_000)
+    .describe('Tokens whose last use may wait while the store is away; more are dropped and counted.'),
+});
+
+const log = section({
+  level: choice('debug', 'info', 'warn', 'error', 'fatal', 'silent')
+    .prefault('info')
+    .describe('Least severe lines that are written.'),
+  access: flag().prefault(false).describe('Whether every request is a line in the log.'),
+});
+
+/** The whole file. */
+export const configSchema = section({
+  listen: listen.prefault({}).describe('Stage listen: where connections are accepted, and what bounds them.'),
+  store: store.prefault({ kind: 'embedded' }).describe('Where tokens, users, zones and counters are kept.'),
+  resolve: resolve.prefault({}).describe('Stage resolve: from the token in the request to its record.'),
+  zone: zone.prefault({}).describe('Stage zone: from where a request comes.'),
+  limit: limit.prefault({}).describe('Stage limit: how much of an endpoint a token may use.'),
+  endpointFiles: list('a list of files', word('the path of a file', /^[^\0]+$/))
+    .prefault([])
+    .describe(
+      'More files with a list `endpoints`, which is added to the one here; paths are relative to this file.',
+    ),
+  endpoints: endpoints
+    .prefault([])
+    .describe('What is limited together; the most specific rule that matches a request decides.'),
+  forward: forward.describe('Stage forward: from the gateway to the upstream.'),
+  refusals: refusals.prefault({}).describe('What refused callers are told.'),
+  account: account.prefault({}).describe('Stage account: last use, which keeps tokens alive.'),
+  log: log.prefault({}).describe('The log: JSON lines on standard output.'),
+  workers: integer(1, 256).prefault(1).describe('Gateway processes; more than one needs the store redis.'),
+});
