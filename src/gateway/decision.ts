@@ -44,6 +44,8 @@ export interface Rejection {
   readonly credential: Credential | null;
   /** The endpoint's name, once matched. */
   readonly endpoint: string | null;
+  /** The caller's address as in a permit, once the token proved valid. */
+  readonly client: string | null;
   /** The budget that refused, for 429. */
   readonly spent: Spent | null;
   /** The window of that budget's endpoint, in seconds, for 429. */
@@ -69,6 +71,7 @@ export function reject(
     code,
     credential: null,
     endpoint: null,
+    client: null,
     spent: null,
     windowSeconds: null,
     retryAfterSeconds: null,

@@ -1,4 +1,4 @@
-import { type AddressChain, readChain } from '../domain/address-chain.ts';
+import { readChain } from '../domain/address-chain.ts';
 import type { AddressSet } from '../domain/address-set.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
@@ -31,46 +31,48 @@ const STORE_AWAY_RETRY_SECONDS = 1;
  */
 export function createGate({ resolver, trustedProxies, zones, endpointOf, limits, clock }: GateParts): Gate {
   function afterResolve(arrival: Arrival, found: Resolution): Decision | Promise<Decision> {
-    if (typeof found === 'string') return refuse(found, null, null);
+    if (typeof found === 'string') return reject(found, { retryAfterSeconds: retryAfter(found) });
     const { credential } = found;
     const chain = readChain(arrival.peer, arrival.forwardedFor, trustedProxies);
     const outside = zones.check(credential, chain);
-    if (outside instanceof Promise)
-      return outside.then((late) => afterZone(arrival, credential, chain, late));
-    return afterZone(arrival, credential, chain, outside);
+    const { client } = chain;
+    if (outside instanceof Promise) {
+      return outside.then((late) => afterZone(arrival, credential, client, late));
+    }
+    return afterZone(arrival, credential, client, outside);
   }
 
   function afterZone(
     arrival: Arrival,
     credential: Credential,
-    chain: AddressChain,
+    client: string,
     outside: RejectionCode | null,
   ): Decision | Promise<Decision> {
     const endpoint = endpointOf(arrival.method, arrival.path);
-    if (outside !== null) return refuse(outside, credential, endpoint);
+    if (outside !== null) {
+      const facts = { credential, client, endpoint: endpoint.name, retryAfterSeconds: retryAfter(outside) };
+      return reject(outside, facts);
+    }
     const spent = limits.spend(credential, endpoint);
-    if (spent instanceof Promise) return spent.then((late) => afterLimit(credential, endpoint, chain, late));
-    return afterLimit(credential, endpoint, chain, spent);
+    if (spent instanceof Promise) return spent.then((late) => afterLimit(credential, client, endpoint, late));
+    return afterLimit(credential, client, endpoint, spent);
   }
 
   function afterLimit(
     credential: Credential,
+    client: string,
     endpoint: Endpoint,
-    chain: AddressChain,
-    spent: LimitVerdict,
+    verdict: LimitVerdict,
   ): Decision {
-    if (spent === 'store-away') return refuse('limit.store-away', credential, endpoint);
-    if (spent === 'unlimited') return permit({ credential, endpoint, client: chain.client, spent: null });
-    if (spent.admitted) return permit({ credential, endpoint, client: chain.client, spent });
-    const retryAfterSeconds = Math.max(1, Math.ceil((spent.resetAt - clock.now()) / 1000));
+    if (verdict === 'unlimited') return permit({ credential, client, endpoint, spent: null });
     const { name, windowSeconds } = endpoint;
-    return reject(`limit.${spent.scope}`, {
-      credential,
-      endpoint: name,
-      spent,
-      windowSeconds,
-      retryAfterSeconds,
-    });
+    const facts = { credential, client, endpoint: name };
+    if (verdict === 'store-away') {
+      return reject('limit.store-away', { ...facts, retryAfterSeconds: STORE_AWAY_RETRY_SECONDS });
+    }
+    if (verdict.admitted) return permit({ credential, client, endpoint, spent: verdict });
+    const retryAfterSeconds = Math.max(1, Math.ceil((verdict.resetAt - clock.now()) / 1000));
+    return reject(`limit.${verdict.scope}`, { ...facts, spent: verdict, windowSeconds, retryAfterSeconds });
   }
 
   return (arrival) => {
@@ -80,7 +82,6 @@ export function createGate({ resolver, trustedProxies, zones, endpointOf, limits
   };
 }
 
-function refuse(code: RejectionCode, credential: Credential | null, endpoint: Endpoint | null): Decision {
-  const retryAfterSeconds = code.endsWith('store-away') ? STORE_AWAY_RETRY_SECONDS : null;
-  return reject(code, { credential, endpoint: endpoint?.name ?? null, retryAfterSeconds });
+function retryAfter(code: RejectionCode): number | null {
+  return code.endsWith('store-away') ? STORE_AWAY_RETRY_SECONDS : null;
 }

@@ -13,12 +13,16 @@ export interface ZoneDirectoryOptions {
   readonly staleFor: number;
 }
 
+/** Told, each time the zones are read, of each one that cannot be judged, in one line for the log. */
+export type OnZoneTrouble = (trouble: string) => void;
+
 /** Holds every zone compiled, reads them again when they change, and stops believing them when they may have. */
 export class ZoneDirectory {
   readonly #source: TokenSource;
   readonly #clock: Clock;
   readonly #breaker: Breaker;
   readonly #options: ZoneDirectoryOptions;
+  readonly #onTrouble: OnZoneTrouble;
   #matchers: ZoneMatchers | null = null;
   /** When the read that brought them was sent: monotonic milliseconds. */
   #readAt = Number.NEGATIVE_INFINITY;
@@ -26,11 +30,18 @@ export class ZoneDirectory {
   #doubtful = true;
   #reading: Promise<ZoneMatchers> | null = null;
 
-  constructor(source: TokenSource, clock: Clock, breaker: Breaker, options: ZoneDirectoryOptions) {
+  constructor(
+    source: TokenSource,
+    clock: Clock,
+    breaker: Breaker,
+    options: ZoneDirectoryOptions,
+    onTrouble: OnZoneTrouble = () => {},
+  ) {
     this.#source = source;
     this.#clock = clock;
     this.#breaker = breaker;
     this.#options = options;
+    this.#onTrouble = onTrouble;
   }
 
   /** The matchers as they are to be believed now; null when the store is away and what is held is too old. */
@@ -84,7 +95,9 @@ export class ZoneDirectory {
         this.#breaker.succeeded();
         // A change announced while the read was under way sends it again.
         if (this.#doubtful) continue;
-        this.#matchers = new Map(zones.map((zone) => [zone.id, compileZone(zone)]));
+        const matchers = zones.map(compileZone);
+        for (const { trouble } of matchers) if (trouble !== null) this.#onTrouble(trouble);
+        this.#matchers = new Map(matchers.map((matcher) => [matcher.id, matcher]));
         this.#readAt = sentAt;
         return this.#matchers;
       }

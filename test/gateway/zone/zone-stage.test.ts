@@ -25,16 +25,17 @@ let store: Store;
 let source: SteeredSource;
 let directory: ZoneDirectory;
 let stage: ZoneStage;
+let troubles: string[];
 
 beforeEach(async () => {
   clock = manualClock();
+  troubles = [];
   store = await openEmbeddedStore({ path: ':memory:', clock });
   await store.commit([{ put: 'zone', zone }]);
   source = new SteeredSource(store);
-  directory = new ZoneDirectory(source, clock, new Breaker(clock, 1_000), {
-    freshFor: FRESH,
-    staleFor: STALE,
-  });
+  const breaker = new Breaker(clock, 1_000);
+  const bounds = { freshFor: FRESH, staleFor: STALE };
+  directory = new ZoneDirectory(source, clock, breaker, bounds, (trouble) => troubles.push(trouble));
   stage = new ZoneStage(directory);
 });
 
@@ -90,6 +91,15 @@ describe('the zone stage', () => {
     await store.commit([{ put: 'zone', zone: aZone(['198.51.100.0/24'], { id: zone.id }) }]);
     clock.advance(FRESH + 1);
     expect(await stage.check(restricted, from(OUTSIDE))).toBeNull();
+  });
+
+  it('tells of a stored zone that cannot be judged, and denies those whom it may concern', async () => {
+    const broken = aZone(['not a network']);
+    await store.commit([{ put: 'zone', zone: broken }]);
+    const concerned = credential({ connection: 'ZONE', include: [broken.id] });
+    expect(await stage.check(concerned, from(INSIDE))).toBe('zone.outside');
+    expect(troubles).toEqual([expect.stringContaining(broken.id)]);
+    expect(await stage.check(restricted, from(INSIDE))).toBeNull();
   });
 
   it('holds on to the zones while the store is away until they are staleFor old, then refuses with 503', async () => {
