@@ -6,21 +6,27 @@ export type ComponentCheck = () => string | null | Promise<string | null>;
 
 export interface HealthServerParts {
   readonly metrics: Registry;
-  /** By component name; all must be well for the process to be ready. */
+  /** False from the moment the process is told to stop. */
+  readonly accepting: () => boolean;
+  /** By component name. A component that is not well degrades the process, which goes on with what it knows. */
   readonly components: Readonly<Record<string, ComponentCheck>>;
 }
 
 /**
  * The server of port 9090, for machines: `/metrics` (Prometheus), `/livez` (the process answers), `/readyz`
- * (traffic may come; a JSON object says which component is not well). Serves no user data and takes no input.
+ * (traffic may come). Readiness names every component that is not well, but is only taken back when the process
+ * stops: a store that is away is away for the whole fleet, and taking every gateway out of service would turn
+ * what is degraded into what is down. Serves no user data and takes no input.
  */
-export function createHealthServer({ metrics, components }: HealthServerParts): Server {
+export function createHealthServer({ metrics, accepting, components }: HealthServerParts): Server {
   async function readiness(): Promise<{ status: number; body: string }> {
-    const entries = await Promise.all(
+    const states = await Promise.all(
       Object.entries(components).map(async ([name, check]) => [name, (await check()) ?? 'ok'] as const),
     );
-    const ready = entries.every(([, state]) => state === 'ok');
-    return { status: ready ? 200 : 503, body: `${JSON.stringify(Object.fromEntries(entries))}\n` };
+    const well = states.every(([, state]) => state === 'ok');
+    const status = accepting() ? (well ? 'ok' : 'degraded') : 'stopping';
+    const body = `${JSON.stringify({ status, components: Object.fromEntries(states) })}\n`;
+    return { status: accepting() ? 200 : 503, body };
   }
 
   return createServer((request, response) => {

@@ -1,0 +1,55 @@
+import type { AddressInfo } from 'node:net';
+import type { Bootstrapped } from './bootstrap.ts';
+
+export interface WelcomeFacts {
+  readonly proxy: AddressInfo;
+  readonly metrics: AddressInfo;
+  /** What the first start made; null on later ones. */
+  readonly made: Bootstrapped | null;
+  /** The scheme of `Authorization` that carries a token, or null when none does. */
+  readonly headerScheme: string | null;
+}
+
+const url = ({ address, family, port }: AddressInfo) =>
+  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+
+/** What the person at the terminal reads at the start: where things are, and, once, the secrets that were made. */
+export function welcome({ proxy, metrics, made, headerScheme }: WelcomeFacts): string {
+  const lines = [`Tollgate is listening on ${url(proxy)}; metrics and health are on ${url(metrics)}.`];
+  if (made?.administratorSecret != null) {
+    lines.push(
+      '',
+      'The store held no administrator, so one was made. This is its token, shown now and never again:',
+      '',
+      `  ${made.administratorSecret}`,
+    );
+  }
+  if (made?.administratorSecret != null && made.demoSecret !== null && headerScheme !== null) {
+    lines.push('', ...tries(url(proxy), headerScheme, made.administratorSecret, made.demoSecret));
+  }
+  return `${lines.join('\n')}\n\n`;
+}
+
+/** Curl lines that show a request that passes and one of each kind that is refused. */
+function tries(base: string, scheme: string, administrator: string, demo: string): string[] {
+  const as = (secret: string) => `-H "Authorization: ${scheme} ${secret}"`;
+  return [
+    'To try it, in another terminal:',
+    '',
+    '  # passes: the upstream shows what it got, without the token and with who holds it',
+    `  curl -i ${as(administrator)} ${base}/hello`,
+    '',
+    '  # 403: no token',
+    `  curl -i ${base}/hello`,
+    '',
+    '  # 401: a token that nobody holds',
+    `  curl -i ${as(`${administrator.slice(0, -1)}${administrator.endsWith('x') ? 'y' : 'x'}`)} ${base}/hello`,
+    '',
+    '  # 403: a token that may be used from 203.0.113.0/24 only, and then the same from there',
+    `  curl -i ${as(demo)} ${base}/hello`,
+    `  curl -i ${as(demo)} -H "X-Forwarded-For: 203.0.113.7" ${base}/hello`,
+    '',
+    '  # 429 at the fourth: the endpoint allows 6 a minute, and a token half of that',
+    `  for i in 1 2 3 4; do curl -s -o /dev/null -w "%{http_code}\\n" ${as(administrator)} ${base}/limited; done`,
+  ];
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
+import { Command } from 'commander';
+import { configCheck } from './cli/config-check.ts';
+import { type Serving, serve } from './cli/serve.ts';
+import { ConfigError, problemLine } from './config/config.ts';
+
+const program = new Command('tollgate')
+  .description("A reverse proxy that makes API tokens work for any HTTP API the way Okta's do.")
+  .showHelpAfterError();
+
+program
+  .command('serve', { isDefault: true })
+  .description('Start the gateway.')
+  .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
+  .action(async ({ config }: { config: string }) => {
+    stopOnSignal(await serve(config, process.env, process.stdout));
+  });
+
+program
+  .command('config')
+  .description('Work on configuration files.')
+  .command('check <file>')
+  .description('Say what is wrong with a configuration, all at once.')
+  .action((file: string) => {
+    process.exitCode = configCheck(file, process.env, process.stdout);
+  });
+
+function stopOnSignal(serving: Serving): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    // The second time somebody means it.
+    if (stopping) process.exit(1);
+    stopping = true;
+    process.stdout.write(`${signal}: letting the requests under way end; once more ends at once.\n`);
+    serving.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function fail(error: unknown): void {
+  const lines =
+    error instanceof ConfigError
+      ? error.problems.map(problemLine)
+      : [error instanceof Error ? error.message : String(error)];
+  for (const line of lines) process.stderr.write(`tollgate: ${line}\n`);
+  process.exit(1);
+}
+
+program.parseAsync().catch(fail);
