@@ -42,6 +42,8 @@ export interface TestGateway {
   readonly bugs: readonly unknown[];
   /** The outcome with this number, counted from 0, as soon as there is one. */
   outcome(index: number): Promise<Outcome>;
+  /** The first outcome of a request for this path, as soon as there is one. */
+  outcomeOf(path: string): Promise<Outcome>;
   close(): Promise<void>;
 }
 
@@ -93,11 +95,22 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const clock = options.clock ?? systemClock;
   const outcomes: Outcome[] = [];
   const bugs: unknown[] = [];
-  const waiting: { readonly index: number; readonly resolve: (outcome: Outcome) => void }[] = [];
+  const waiting = new Set<() => void>();
   const account = (outcome: Outcome) => {
     outcomes.push(outcome);
-    for (const each of waiting.filter(({ index }) => index === outcomes.length - 1)) each.resolve(outcome);
+    for (const look of waiting) look();
   };
+  const seen = (find: () => Outcome | undefined) =>
+    new Promise<Outcome>((resolve) => {
+      const look = () => {
+        const found = find();
+        if (found === undefined) return;
+        waiting.delete(look);
+        resolve(found);
+      };
+      waiting.add(look);
+      look();
+    });
   const onBug = (bug: unknown) => bugs.push(bug);
   const upstreams =
     'choose' in options.upstreams
@@ -129,11 +142,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     streams,
     outcomes,
     bugs,
-    outcome(index) {
-      const known = outcomes[index];
-      if (known !== undefined) return Promise.resolve(known);
-      return new Promise((resolve) => waiting.push({ index, resolve }));
-    },
+    outcome: (index) => seen(() => outcomes[index]),
+    outcomeOf: (path) => seen(() => outcomes.find(({ arrival }) => arrival?.path === path)),
     async close() {
       await transport.drain(0);
       await upstreams.close();

@@ -35,7 +35,7 @@ const NEVER: ReadonlySet<string> = new Set([
  * its connection (RFC 9110 §7.6.1) and what is ours to say, then the request's id and the limits it was held to.
  * `Content-Length` stays as it came; a body without one is framed by who carries the response.
  * @param upstream names and values in turn
- * @returns null when the upstream's framing is not one that may be passed on: a transfer coding other than `chunked`
+ * @returns null when the upstream's framing is not one that may be passed on: a transfer coding other than `chunked`, once
  */
 export function responseHeaders(
   upstream: readonly string[],
@@ -44,11 +44,15 @@ export function responseHeaders(
 ): string[] | null {
   const headers: string[] = [];
   let named: readonly string[] = [];
+  let coded = false;
   for (let at = 0; at + 1 < upstream.length; at += 2) {
     const name = upstream[at] ?? '';
     const value = upstream[at + 1] ?? '';
     const lowered = name.toLowerCase();
-    if (lowered === 'transfer-encoding' && value.toLowerCase() !== 'chunked') return null;
+    if (lowered === 'transfer-encoding') {
+      if (coded || value.toLowerCase() !== 'chunked') return null;
+      coded = true;
+    }
     if (lowered === 'connection') named = [...named, ...namesIn(value)];
     if (!NEVER.has(lowered) && !lowered.startsWith(RESERVED_PREFIX)) headers.push(name, value);
   }

@@ -146,6 +146,8 @@ export class GeneralExchange implements Exchange, CallListener {
     const facts = { requestId: this.arrival.requestId, now: this.#options.clock.now() };
     const headers = responseHeaders(upstream, this.#permit, facts);
     if (headers === null) return false;
+    // RFC 9110 §8.6: there is no body to measure.
+    if (status === 204) removeHeader(headers, 'content-length');
     this.#announceTrailers(status, upstream, headers);
     // What is still to come of the request would stand before the next one.
     if (this.#isLast() || (this.#upload !== null && !this.#req.complete)) headers.push('Connection', 'close');
@@ -208,7 +210,7 @@ export class GeneralExchange implements Exchange, CallListener {
   }
 
   #announceTrailers(status: number, upstream: readonly string[], headers: string[]): void {
-    const framedInChunks = this.#req.httpVersion === '1.1' && !hasName(headers, 'content-length');
+    const framedInChunks = this.#req.httpVersion === '1.1' && placeOf(headers, 'content-length') === -1;
     const hasBody = this.arrival.method !== 'HEAD' && status !== 204 && status !== 304;
     if (!framedInChunks || !hasBody) return;
     this.#trailers = announcedTrailers(upstream);
@@ -284,18 +286,20 @@ export class GeneralExchange implements Exchange, CallListener {
   }
 }
 
-function hasName(headers: readonly string[], lowered: string): boolean {
+/** The place of a header in a list of names and values in turn, or -1. */
+function placeOf(headers: readonly string[], lowered: string): number {
   for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() === lowered) return true;
+    if (headers[at]?.toLowerCase() === lowered) return at;
   }
-  return false;
+  return -1;
+}
+
+function removeHeader(headers: string[], lowered: string): void {
+  const at = placeOf(headers, lowered);
+  if (at !== -1) headers.splice(at, 2);
 }
 
 function isEventStream(headers: readonly string[]): boolean {
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() === 'content-type') {
-      return headers[at + 1]?.toLowerCase().startsWith('text/event-stream') ?? false;
-    }
-  }
-  return false;
+  const at = placeOf(headers, 'content-type');
+  return at !== -1 && (headers[at + 1] ?? '').toLowerCase().startsWith('text/event-stream');
 }

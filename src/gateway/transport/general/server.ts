@@ -120,13 +120,16 @@ export function createGeneralTransport(
 
     async drain(graceMs) {
       const underway = [...connections.values()].filter(({ busy }) => busy);
-      for (const connection of connections.values()) connection.drain();
       let cut = 0;
-      const stopWaiting = clock.after(graceMs, () => {
+      const cutOff = () => {
         cut = underway.filter(({ busy }) => busy).length;
         for (const { socket } of connections.values()) socket.destroy();
-      });
-      await Promise.all(servers.map(closed));
+        return () => {};
+      };
+      for (const connection of connections.values()) connection.drain();
+      const allClosed = Promise.all(servers.map(closed));
+      const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
+      await allClosed;
       stopWaiting();
       stopLooking();
       return { finished: underway.length - cut, cut };

@@ -12,7 +12,9 @@ const BAD_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']
  */
 export function upstreamFailure(error: Error & { readonly code?: unknown }, sent: boolean): RejectionCode {
   if (error instanceof errors.ConnectTimeoutError) return 'forward.connect-timeout';
-  if (error instanceof errors.HeadersTimeoutError) return 'forward.head-timeout';
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+    return 'forward.head-timeout';
+  }
   if (error instanceof errors.SocketError) {
     return BAD_ANSWERS.has(error.message) ? 'forward.bad-response' : 'forward.reset';
   }
