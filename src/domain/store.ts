@@ -80,12 +80,18 @@ export interface Management {
   user(id: string): Promise<User | null>;
   /** Compares logins without regard to case. */
   userByLogin(login: string): Promise<User | null>;
+  /** In the order asked; null where there is none. Compares logins without regard to case. */
+  usersByLogin(logins: readonly string[]): Promise<readonly (User | null)[]>;
   users(after: string | null, limit: number): Promise<Page<User>>;
   zone(id: string): Promise<Zone | null>;
   zoneByName(name: string): Promise<Zone | null>;
   agent(id: string): Promise<Agent | null>;
   agents(): Promise<readonly Agent[]>;
   token(id: string): Promise<Credential | null>;
+  /** In the order asked; null where there is none. */
+  tokensById(ids: readonly string[]): Promise<readonly (Credential | null)[]>;
+  /** In the order asked; null where there is none. Revoked tokens are found. */
+  tokensByHash(hashes: readonly string[]): Promise<readonly (Credential | null)[]>;
   /** In the order of their ids. */
   tokens(after: string | null, limit: number): Promise<Page<Credential>>;
   tokensOfUser(userId: string): Promise<readonly Token[]>;
