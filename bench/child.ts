@@ -35,7 +35,7 @@ export class Child<Q extends Questions> {
   async ask<K extends keyof Q & string>(
     name: K,
     argument: Parameters<Q[K]>[0],
-    longestMs = 30_000,
+    longestMs = 60_000,
   ): Promise<Awaited<ReturnType<Q[K]>>> {
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, AbortSignal.timeout(longestMs)]);

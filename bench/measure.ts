@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startRedis } from '../test/support/redis-server.ts';
+import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
 import { Child } from './child.ts';
 import { checkFairness } from './fairness.ts';
 import type { GatewayProcess } from './processes/gateway.ts';
@@ -10,8 +10,8 @@ import type { UpstreamProcess } from './processes/upstream.ts';
 import { ANSWER, PATH, requestHeaders } from './request.ts';
 import type { Variant } from './variant.ts';
 
-/** One variant, measured once in a process of its own. */
-export interface Sample {
+/** What one turn of a variant gave. */
+export interface Turn {
   readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
@@ -20,66 +20,96 @@ export interface Sample {
   readonly cpuMicroseconds: number;
 }
 
-export interface Effort {
-  readonly connections: number;
-  /** Asked before the measurement, so that code is compiled and caches are filled. */
-  readonly warmUp: Extent;
-  readonly measured: Extent;
-}
-
-/** What all measurements of a run share. */
+/** What all variants have in common. */
 export interface Surroundings {
   readonly upstream: Child<UpstreamProcess>;
   /** The upstream's origin. */
   readonly upstreamOrigin: string;
   readonly load: Child<LoadProcess>;
   readonly secret: string;
+  readonly connections: number;
 }
 
-/**
- * Starts the variant afresh, checks that it answers as it should, warms it up and measures it.
- * @throws Error when an answer was wrong or is missing: what fails is not fast
- */
-export async function measure(variant: Variant, around: Surroundings, effort: Effort): Promise<Sample> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-bench-'));
-  const redis = variant.needsRedis ? await startRedis() : null;
-  const gateway = Child.start<GatewayProcess>(new URL('./processes/gateway.ts', import.meta.url));
-  try {
-    const { upstreamOrigin: upstream, secret } = around;
-    const setting = { upstream, secret, folder, redis: redis?.url ?? null };
-    const origin = await gateway.ask('start', { name: variant.name, setting });
-    await checkFairness(origin, variant.forwards ? upstream : null, secret);
-    await load(origin, around, effort.connections, effort.warmUp);
-    return await measureWarm(variant, origin, gateway, around, effort);
-  } catch (error) {
-    throw new Error(`${variant.name}: ${error instanceof Error ? error.message : error}`, { cause: error });
-  } finally {
-    await gateway.end();
-    await redis?.stop();
-    rmSync(folder, { recursive: true, force: true });
+/** A variant that runs in a process of its own, and can be measured. */
+export class RunningVariant {
+  readonly variant: Variant;
+  readonly #around: Surroundings;
+  readonly #folder = mkdtempSync(path.join(tmpdir(), 'tollgate-bench-'));
+  readonly #gateway = Child.start<GatewayProcess>(new URL('./processes/gateway.ts', import.meta.url));
+  #redis: RedisServer | null = null;
+  #origin = '';
+
+  private constructor(variant: Variant, around: Surroundings) {
+    this.variant = variant;
+    this.#around = around;
+  }
+
+  /**
+   * Starts the variant and sees to it that it answers as it should.
+   * @throws Error when it does not
+   */
+  static async start(variant: Variant, around: Surroundings): Promise<RunningVariant> {
+    const running = new RunningVariant(variant, around);
+    try {
+      await running.#start();
+      return running;
+    } catch (error) {
+      await running.end();
+      throw named(variant, error);
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { name, forwards, needsRedis } = this.variant;
+    const { upstreamOrigin: upstream, secret } = this.#around;
+    if (needsRedis) this.#redis = await startRedis();
+    const setting = { upstream, secret, folder: this.#folder, redis: this.#redis?.url ?? null };
+    this.#origin = await this.#gateway.ask('start', { name, setting });
+    await checkFairness(this.#origin, forwards ? upstream : null, secret);
+  }
+
+  /**
+   * Puts load on the variant and measures it.
+   * @throws Error when an answer was wrong or is missing: what fails is not fast
+   */
+  async turn(extent: Extent): Promise<Turn> {
+    const { upstream, connections } = this.#around;
+    try {
+      const servedBefore = await upstream.ask('served', undefined);
+      const cpuBefore = await this.#gateway.ask('cpuMicroseconds', undefined);
+      const result = await this.#load(extent);
+      const cpu = (await this.#gateway.ask('cpuMicroseconds', undefined)) - cpuBefore;
+      const served = (await upstream.ask('served', undefined)) - servedBefore;
+      checkCounts(result, this.variant.forwards ? served : null, connections, extent);
+      const { succeeded: requests, requestsPerSecond, p50Ms, p99Ms } = result;
+      return { requests, requestsPerSecond, p50Ms, p99Ms, cpuMicroseconds: cpu / requests };
+    } catch (error) {
+      throw named(this.variant, error);
+    }
+  }
+
+  #load(extent: Extent): Promise<LoadResult> {
+    const { load, secret, connections } = this.#around;
+    const headers = requestHeaders(secret);
+    const plan = { url: this.#origin + PATH, headers, connections, extent, expectBody: ANSWER };
+    const longestMs = ('seconds' in extent ? extent.seconds * 1000 : 0) + 60_000;
+    return load.ask('run', plan, longestMs);
+  }
+
+  async end(): Promise<void> {
+    await this.#gateway.end();
+    await this.#redis?.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
-async function measureWarm(
-  { forwards }: Variant,
-  origin: string,
-  gateway: Child<GatewayProcess>,
-  around: Surroundings,
-  { connections, measured }: Effort,
-): Promise<Sample> {
-  const servedBefore = await around.upstream.ask('served', undefined);
-  const cpuBefore = await gateway.ask('cpuMicroseconds', undefined);
-  const result = await load(origin, around, connections, measured);
-  const cpu = (await gateway.ask('cpuMicroseconds', undefined)) - cpuBefore;
-  const served = (await around.upstream.ask('served', undefined)) - servedBefore;
-  checkCounts(result, forwards ? served : null, connections, measured);
-  const { succeeded: requests, requestsPerSecond, p50Ms, p99Ms } = result;
-  return { requests, requestsPerSecond, p50Ms, p99Ms, cpuMicroseconds: cpu / requests };
+function named({ name }: Variant, error: unknown): Error {
+  return new Error(`${name}: ${error instanceof Error ? error.message : error}`, { cause: error });
 }
 
 /**
  * Client and upstream must have seen the same requests, but for those that were under way, one a connection, when
- * the time of the warm-up and that of the measurement were over.
+ * the time of this turn and that of the turn before were over.
  * @param served how many answers the upstream gave; null where it was not asked
  * @throws Error when they have not
  */
@@ -99,11 +129,4 @@ export function checkCounts(
   if (underWay < 0 || underWay > (complete ? 0 : 2 * connections)) {
     throw new Error(`the client saw ${succeeded} answers, and the upstream gave ${served}`);
   }
-}
-
-function load(origin: string, { load: process, secret }: Surroundings, connections: number, extent: Extent) {
-  const headers = requestHeaders(secret);
-  const plan = { url: origin + PATH, headers, connections, extent, expectBody: ANSWER };
-  const longestMs = ('seconds' in extent ? extent.seconds * 1000 : 0) + 30_000;
-  return process.ask('run', plan, longestMs);
 }

@@ -17,8 +17,8 @@ export interface Options {
 export function readOptions(argv: readonly string[]): Options {
   return new Command('npm run bench --')
     .description('Measures what the gateway costs, stage by stage, beside proxies that only forward.')
-    .option('--rounds <number>', 'how often each row is measured', wholeNumber(50), 5)
-    .option('--seconds <number>', 'how long each measurement takes', wholeNumber(300), 4)
+    .option('--rounds <number>', 'how often all rows are measured with fresh processes', wholeNumber(50), 5)
+    .option('--seconds <number>', 'how long each row is measured in a round', wholeNumber(300), 4)
     .option('--connections <number>', 'how many connections ask at the same time', wholeNumber(4096), 64)
     .addOption(
       new Option('--only <rows>', 'names of rows, separated by commas')

@@ -1,5 +1,13 @@
-import type { Sample } from './measure.ts';
+import type { Turn } from './measure.ts';
 import type { Measured, Plan } from './run.ts';
+
+/** Figures of one round, or the medians of all: milliseconds, and microseconds of processor time a request. */
+export interface Figures {
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicroseconds: number;
+}
 
 /** A row of the table: plain data, as it is written to the file. */
 export interface Row {
@@ -8,14 +16,14 @@ export interface Row {
   readonly addsTo: string | null;
   /** Why it was not measured; null when it was. */
   readonly skipped: string | null;
-  readonly samples: readonly Sample[];
-  /** The median of each figure by itself; null without samples. */
-  readonly median: Sample | null;
-  /**
-   * What the row costs more than the one it adds to: the median of the rounds' differences, in microseconds of
-   * processor time a request. A round's two samples lie close together, so what the machine does meanwhile cancels.
-   */
+  /** The median of each figure by itself over the rounds; null without any. */
+  readonly median: Figures | null;
+  /** What the row costs more than the one it adds to, a request; null where there is no such row. */
   readonly priceMicroseconds: number | null;
+  /** The medians of each round's turns. */
+  readonly rounds: readonly Figures[];
+  /** All turns as they were measured, round by round. */
+  readonly turns: readonly (readonly Turn[])[];
 }
 
 export interface Report {
@@ -25,44 +33,48 @@ export interface Report {
   readonly rows: readonly Row[];
 }
 
+/** @param machine the line of `describeMachine` */
 export function makeReport(measured: readonly Measured[], plan: Plan, machine: string): Report {
-  const { rounds, connections, warmUp, measured: extent } = plan;
-  const length = 'seconds' in extent ? `${extent.seconds} s` : `${extent.requests} requests`;
-  const before = 'seconds' in warmUp ? `${warmUp.seconds} s` : `${warmUp.requests} requests`;
+  const { rounds, turns, turn, warmUp, connections } = plan;
+  const length = (extent: Plan['turn']) =>
+    'seconds' in extent ? `${extent.seconds} s` : `${extent.requests} requests`;
   return {
     takenAt: new Date().toISOString(),
     machine,
-    effort: `${connections} connections, ${rounds} rounds of ${length} after ${before} of warm-up`,
+    effort: `${connections} connections; ${rounds} rounds of fresh processes, in each ${turns} turns of ${length(turn)} after ${length(warmUp)} of warm-up`,
     rows: measured.map((each) => makeRow(each, measured)),
   };
 }
 
-function makeRow({ variant, samples, skipped }: Measured, all: readonly Measured[]): Row {
+function makeRow({ variant, rounds: turns, skipped }: Measured, all: readonly Measured[]): Row {
   const { name, does, addsTo } = variant;
-  const base = all.find((other) => other.variant.name === addsTo)?.samples ?? [];
+  const base = all.find((other) => other.variant.name === addsTo)?.rounds ?? [];
+  const rounds = turns.map(medians);
+  const median = rounds.length === 0 ? null : medians(rounds);
   return {
     name,
     does,
     addsTo,
     skipped,
-    samples,
-    median: samples.length === 0 ? null : medianSample(samples),
-    priceMicroseconds: price(samples, base),
+    median,
+    priceMicroseconds: price(turns.flat(), base.flat()),
+    rounds,
+    turns,
   };
 }
 
-function price(samples: readonly Sample[], base: readonly Sample[]): number | null {
-  const differences = samples.flatMap(({ cpuMicroseconds }, round) => {
-    const below = base[round];
+/** The median of the differences, turn by turn: two turns lie close together, so what the machine does meanwhile cancels. */
+function price(turns: readonly Turn[], base: readonly Turn[]): number | null {
+  const differences = turns.flatMap(({ cpuMicroseconds }, at) => {
+    const below = base[at];
     return below === undefined ? [] : [cpuMicroseconds - below.cpuMicroseconds];
   });
   return differences.length === 0 ? null : median(differences);
 }
 
-function medianSample(samples: readonly Sample[]): Sample {
-  const of = (figure: keyof Sample) => median(samples.map((sample) => sample[figure]));
+function medians(all: readonly Figures[]): Figures {
+  const of = (figure: keyof Figures) => median(all.map((figures) => figures[figure]));
   return {
-    requests: of('requests'),
     requestsPerSecond: of('requestsPerSecond'),
     p50Ms: of('p50Ms'),
     p99Ms: of('p99Ms'),

@@ -1,16 +1,15 @@
-import type { Sample } from './measure.ts';
-import type { Report, Row } from './report.ts';
+import type { Figures, Report, Row } from './report.ts';
 
 /** The report for people: Markdown that reads well in a terminal too. */
 export function formatReport({ machine, effort, rows }: Report): string {
-  const rounds = Math.max(0, ...rows.map((row) => row.samples.length));
+  const rounds = Math.max(0, ...rows.map((row) => row.rounds.length));
   const medians = table(
     ['row', 'what it does', 'CPU µs/request', 'adds µs', 'requests/s', 'p50 ms', 'p99 ms'],
     rows.map(medianCells),
   );
   const raw = table(
     ['CPU µs/request (requests/s)', ...Array.from({ length: rounds }, (_, at) => `round ${at + 1}`)],
-    rows.map((row) => [row.name, ...row.samples.map(rawCell)]),
+    rows.map((row) => [row.name, ...row.rounds.map(rawCell)]),
   );
   return `${machine}\n${effort}\n\n${medians}\n\n${raw}\n`;
 }
@@ -28,7 +27,7 @@ function medianCells({ name, does, skipped, median, priceMicroseconds: price }: 
   ];
 }
 
-function rawCell({ cpuMicroseconds, requestsPerSecond }: Sample): string {
+function rawCell({ cpuMicroseconds, requestsPerSecond }: Figures): string {
   return `${cpuMicroseconds.toFixed(1)} (${requestsPerSecond.toFixed(0)})`;
 }
 

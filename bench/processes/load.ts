@@ -30,6 +30,9 @@ export type LoadProcess = { run(plan: LoadPlan): Promise<LoadResult> };
 /** How often autocannon looks whether it is done, in milliseconds; its own default of a second ends runs late. */
 const SAMPLE_MS = 50;
 
+/** A machine may be busy with other things for a while, which is no fault of the gateway's. */
+const TIMEOUT_SECONDS = 30;
+
 function run({ url, headers, connections, extent, expectBody }: LoadPlan): Promise<LoadResult> {
   // autocannon's own histogram counts whole milliseconds, which is coarse for a loopback.
   const microseconds = createHistogram();
@@ -42,6 +45,7 @@ function run({ url, headers, connections, extent, expectBody }: LoadPlan): Promi
         headers,
         connections,
         expectBody,
+        timeout: TIMEOUT_SECONDS,
         sampleInt: SAMPLE_MS,
         ...('seconds' in extent ? { duration: extent.seconds } : { amount: extent.requests }),
       },
