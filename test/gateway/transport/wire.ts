@@ -13,19 +13,19 @@ export class Wire {
   /** Resolves when the other side has ended, or broken off, the connection. */
   readonly parted: Promise<Parting>;
   #over = false;
-  #changed: () => void = () => {};
+  readonly #waiting = new Set<() => void>();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (bytes) => {
       this.received += bytes.toString('latin1');
-      this.#changed();
+      this.#wake();
     });
     this.parted = new Promise((resolve) => {
       const over = (parting: Parting) => () => {
         this.#over = true;
-        this.#changed();
+        this.#wake();
         resolve(parting);
       };
       socket.once('end', over('ended'));
@@ -43,9 +43,14 @@ export class Wire {
     while (this.received.split(text).length <= times) {
       if (this.#over) throw new Error(`the connection was over before ${text}: ${this.received}`);
       await new Promise<void>((resolve) => {
-        this.#changed = resolve;
+        this.#waiting.add(resolve);
       });
     }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
   /** Everything received, once the other side is done. */
@@ -121,6 +126,43 @@ export function answering(bytes: string): (wire: Wire) => Promise<void> {
       }
       wire.send(bytes);
     }
+  };
+}
+
+/** A request that an upstream has got and not answered yet. */
+export interface Held {
+  /** Method and target. */
+  readonly line: string;
+  answer(bytes: string): void;
+}
+
+/** A script that answers nothing, and hands over every request in the order of arrival. */
+export function holding(): { readonly script: (wire: Wire) => Promise<void>; next(): Promise<Held> } {
+  const held: Held[] = [];
+  let arrived: () => void = () => {};
+  return {
+    async script(wire) {
+      for (let heads = 1; ; heads += 1) {
+        try {
+          await wire.until('\r\n\r\n', heads);
+        } catch {
+          return;
+        }
+        const [line = ''] =
+          /[A-Z]+ \S+(?= HTTP)/.exec(wire.received.split('\r\n\r\n')[heads - 1] ?? '') ?? [];
+        held.push({ line, answer: (bytes) => wire.send(bytes) });
+        arrived();
+      }
+    },
+    async next() {
+      for (;;) {
+        const first = held.shift();
+        if (first !== undefined) return first;
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+        });
+      }
+    },
   };
 }
 

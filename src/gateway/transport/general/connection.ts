@@ -50,6 +50,8 @@ export class Connection {
   #lastWords: RejectionCode | null = null;
   /** Nothing more is taken from the client. */
   #sealed = false;
+  /** The request behind which nothing more will be taken. */
+  #final: IncomingMessage | null = null;
 
   constructor(socket: Socket, parts: ConnectionParts) {
     this.socket = socket;
@@ -76,12 +78,18 @@ export class Connection {
     // What a closing connection leaves unanswered, its client may send again (RFC 9112 §9.3.2).
     if (this.#sealed || !this.socket.writable) return;
     this.#latest = req;
+    if (req === this.#final) this.#sealed = true;
     if (this.#underway === null) {
       this.#begin({ req, res });
       return;
     }
     this.#waiting.push({ req, res });
     if (this.#waiting.length === MOST_WAITING) this.#sealed = true;
+  }
+
+  /** Says of a request that is about to be taken that it is the last. */
+  endsWith(req: IncomingMessage): void {
+    this.#final = req;
   }
 
   /** The client has sent what is no request, or a broken one. Its refusal is the last answer. */
@@ -116,8 +124,9 @@ export class Connection {
   }
 
   #begin({ req, res }: Parsed): void {
-    res.once('close', () => this.#answered());
     this.#underway = this.#parts.begin(this, req, res);
+    // Behind the listeners of whoever answers it, so that its account comes before the next one begins.
+    res.once('close', () => this.#answered());
   }
 
   #answered(): void {

@@ -74,12 +74,17 @@ export function createGeneralTransport(
     socket.on('error', () => {});
     connections.get(socket)?.broken('listen.method');
   }
-  // A WebSocket needs the connection to itself: behind other answers its handshake is an ordinary request.
   function shouldUpgrade(req: IncomingMessage): boolean {
     const connection = connections.get(req.socket);
-    if (upgrades === null || connection === undefined || !connection.idle) return false;
-    const head = judge(req, connection, options);
-    return typeof head !== 'string' && head.wantsWebSocket;
+    if (connection === undefined) return false;
+    // A WebSocket needs the connection to itself: behind other answers its handshake is an ordinary request.
+    if (upgrades !== null && connection.idle) {
+      const head = judge(req, connection, options);
+      if (typeof head !== 'string' && head.wantsWebSocket) return true;
+    }
+    // node:http loses what came in one piece with an upgrade that is not to be, so nothing behind it can be trusted.
+    connection.endsWith(req);
+    return false;
   }
   function onUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
     connections.delete(socket);
