@@ -1,0 +1,64 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StoredCredential } from '../records.ts';
+
+const CREDENTIAL = `
+  SELECT token.id, token.record, token.last_used_at AS lastUsedAt,
+    user.record AS owner, agent.record AS agent, share.record AS share
+  FROM token
+  LEFT JOIN user ON user.id = token.user_id
+  LEFT JOIN agent ON agent.id = token.agent_id
+  LEFT JOIN share ON share.token_id = token.id`;
+
+/** Queries for tokens, joined with what decides over them. */
+const CREDENTIALS = {
+  byHash: `${CREDENTIAL} WHERE token.hash = ?`,
+  byId: `${CREDENTIAL} WHERE token.id = ?`,
+  page: `${CREDENTIAL} WHERE token.id > ? ORDER BY token.id LIMIT ?`,
+  ofUser: `${CREDENTIAL} WHERE token.user_id = ? ORDER BY token.id`,
+  expiringBefore: `${CREDENTIAL} WHERE token.expires_at < ? ORDER BY token.expires_at, token.id LIMIT ?`,
+};
+
+/** Queries for every other record. */
+const RECORDS = {
+  user: 'SELECT record FROM user WHERE id = ?',
+  userByLogin: 'SELECT record FROM user WHERE login_key = ?',
+  users: 'SELECT record FROM user WHERE id > ? ORDER BY id LIMIT ?',
+  zone: 'SELECT record FROM zone WHERE id = ?',
+  zoneByName: 'SELECT record FROM zone WHERE name = ?',
+  zones: 'SELECT record FROM zone ORDER BY id',
+  agent: 'SELECT record FROM agent WHERE id = ?',
+  agents: 'SELECT record FROM agent ORDER BY id',
+};
+
+type Prepared<Queries> = Readonly<Record<keyof Queries, StatementSync>>;
+
+/** All that reads from the database, by the names above. Statements are prepared once. */
+export class Reader {
+  readonly #credentials: Prepared<typeof CREDENTIALS>;
+  readonly #records: Prepared<typeof RECORDS>;
+  readonly #dataVersion: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#credentials = prepare(database, CREDENTIALS);
+    this.#records = prepare(database, RECORDS);
+    this.#dataVersion = database.prepare('PRAGMA data_version');
+  }
+
+  credentials(query: keyof typeof CREDENTIALS, ...values: (string | number)[]): StoredCredential[] {
+    return this.#credentials[query].all(...values) as unknown as StoredCredential[];
+  }
+
+  records(query: keyof typeof RECORDS, ...values: (string | number)[]): string[] {
+    return this.#records[query].all(...values).map((row) => String(row['record']));
+  }
+
+  /** A number that changes when another connection has written to the file. */
+  dataVersion(): number {
+    return Number(this.#dataVersion.get()?.['data_version']);
+  }
+}
+
+function prepare<Queries extends Record<string, string>>(database: DatabaseSync, queries: Queries) {
+  const prepared = Object.entries(queries).map(([name, sql]) => [name, database.prepare(sql)] as const);
+  return Object.fromEntries(prepared) as Prepared<Queries>;
+}

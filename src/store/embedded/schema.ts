@@ -1,0 +1,105 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/**
+ * The schema's history: entry n takes a file from version n to n + 1. Never edit an entry, only add one.
+ *
+ * What a record says stands in its JSON; columns beside it are what is searched for, computed by SQLite where the
+ * record says it too, so that the two cannot differ. Names are null only while a commit lets records exchange them.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE user (id TEXT PRIMARY KEY, login_key TEXT UNIQUE, record TEXT NOT NULL) STRICT;
+  CREATE TABLE zone (id TEXT PRIMARY KEY, name TEXT UNIQUE, record TEXT NOT NULL) STRICT;
+  CREATE TABLE agent (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE share (token_id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE token (
+    id TEXT PRIMARY KEY,
+    hash TEXT UNIQUE,
+    record TEXT NOT NULL,
+    last_used_at INTEGER,
+    user_id TEXT GENERATED ALWAYS AS (record ->> 'userId'),
+    agent_id TEXT GENERATED ALWAYS AS (record ->> 'agentId'),
+    expires_at INTEGER GENERATED ALWAYS AS (
+      CASE WHEN record ->> 'revokedAt' IS NULL
+      THEN coalesce(last_used_at, record ->> 'createdAt') + 1000 * (record ->> 'windowSeconds') END
+    )
+  ) STRICT;
+  CREATE INDEX token_of_user ON token (user_id);
+  CREATE INDEX token_expiry ON token (expires_at) WHERE expires_at IS NOT NULL;
+  `,
+];
+
+/** SQLite's name for a database that is no file and ends with its connection. */
+const IN_MEMORY = ':memory:';
+
+/**
+ * Opens the database file, makes it if there is none, and brings its schema up to date.
+ * @param busyTimeoutMs how long a write may wait, blocking this process, while another process writes
+ * @throws Error when the file cannot be opened, is no database, or was written by a newer version
+ */
+export function openDatabase(file: string, busyTimeoutMs: number): DatabaseSync {
+  try {
+    return openFile(file, busyTimeoutMs);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`The database ${file} cannot be opened: ${reason}`, { cause: error });
+  }
+}
+
+function openFile(file: string, busyTimeoutMs: number): DatabaseSync {
+  if (file !== IN_MEMORY) {
+    mkdirSync(path.dirname(file), { recursive: true });
+    // For the owner alone; SQLite gives the files beside it the same mode.
+    closeSync(openSync(file, 'a', 0o600));
+  }
+  const database = new DatabaseSync(file, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  try {
+    // FULL: an acknowledged commit survives a loss of power. The log is cut back after a large commit.
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      PRAGMA journal_size_limit = ${64 * 1024 * 1024};
+      PRAGMA cache_size = ${-64 * 1024};
+    `);
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  if (versionOf(database) === MIGRATIONS.length) return;
+  // Two processes may open a new file at once: the second waits, and finds nothing left to do.
+  inTransaction(database, () => {
+    const version = versionOf(database);
+    if (version > MIGRATIONS.length) {
+      throw new Error(
+        `it was written by a newer version of Tollgate (schema ${version}; this one knows up to ${MIGRATIONS.length})`,
+      );
+    }
+    for (const step of MIGRATIONS.slice(version)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+/** Runs `work` in a transaction that no other process can write beside; rolls back when it throws. */
+export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // SQLite has ended the transaction itself after some failures, such as a full disk.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,205 @@
+/** The store in one file: nothing to install, one gateway. See docs/store.md. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { LimitLedger } from '../../domain/limit-ledger.ts';
+import { InProcessLedger } from '../../domain/limit-window.ts';
+import {
+  type ChangeListener,
+  type Mutation,
+  type Page,
+  type Store,
+  StoreAway,
+  StoreConflict,
+  type Touch,
+} from '../../domain/store.ts';
+import type { Credential, Token } from '../../domain/token.ts';
+import type { Agent, User } from '../../domain/user.ts';
+import type { Zone } from '../../domain/zone.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { planCommit } from '../commit-plan.ts';
+import { Listeners } from '../listeners.ts';
+import { pageOf } from '../page.ts';
+import { agentFrom, credentialFrom, loginKey, tokenFrom, userFrom, zoneFrom } from '../records.ts';
+import { Reader } from './reader.ts';
+import { openDatabase } from './schema.ts';
+import { Writer } from './writer.ts';
+
+export interface EmbeddedStoreOptions {
+  /** The database file; made, with its directory, when there is none. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** How long a write may wait, blocking this process, while another process writes, in milliseconds; 50 by default. */
+  readonly busyTimeoutMs?: number;
+}
+
+const BUSY_TIMEOUT_MS = 50;
+/** How often to look whether another process has written, as `tollgate apply` does. */
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Opens the embedded store.
+ * @throws Error when the file cannot be opened, is no database, or was written by a newer version
+ */
+export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<Store> {
+  return new EmbeddedStore(options, openDatabase(options.path, options.busyTimeoutMs ?? BUSY_TIMEOUT_MS));
+}
+
+class EmbeddedStore implements Store {
+  readonly ledger: LimitLedger;
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #listeners = new Listeners();
+  readonly #stopLooking: () => void;
+  /** SQLite's mark of the last commit by another connection that was noticed here. */
+  #dataVersion: number | null;
+
+  constructor({ path, clock }: EmbeddedStoreOptions, database: DatabaseSync) {
+    this.ledger = new InProcessLedger(clock);
+    this.#path = path;
+    this.#database = database;
+    this.#reader = new Reader(database);
+    this.#writer = new Writer(database);
+    this.#dataVersion = this.#dataVersionNow();
+    this.#stopLooking = clock.every(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  findByHash(hash: string): Promise<Credential | null> {
+    return this.#ask(() => first(this.#reader.credentials('byHash', hash), credentialFrom));
+  }
+
+  zones(): Promise<readonly Zone[]> {
+    return this.#ask(() => this.#reader.records('zones').map(zoneFrom));
+  }
+
+  async subscribe(listener: ChangeListener): Promise<() => void> {
+    return this.#listeners.add(listener);
+  }
+
+  record(touches: readonly Touch[]): Promise<void> {
+    return this.#ask(() => this.#writer.touch(touches));
+  }
+
+  async commit(mutations: readonly Mutation[]): Promise<void> {
+    const plan = planCommit(mutations);
+    const changes = await this.#ask(() => this.#writer.commit(plan));
+    this.#listeners.changed(changes);
+  }
+
+  user(id: string): Promise<User | null> {
+    return this.#ask(() => first(this.#reader.records('user', id), userFrom));
+  }
+
+  userByLogin(login: string): Promise<User | null> {
+    return this.#ask(() => first(this.#reader.records('userByLogin', loginKey(login)), userFrom));
+  }
+
+  usersByLogin(logins: readonly string[]): Promise<readonly (User | null)[]> {
+    return this.#ask(() =>
+      logins.map((login) => first(this.#reader.records('userByLogin', loginKey(login)), userFrom)),
+    );
+  }
+
+  users(after: string | null, limit: number): Promise<Page<User>> {
+    return this.#ask(() => {
+      const users = this.#reader.records('users', after ?? '', limit + 1).map(userFrom);
+      return pageOf(users, limit, (user) => user.id);
+    });
+  }
+
+  zone(id: string): Promise<Zone | null> {
+    return this.#ask(() => first(this.#reader.records('zone', id), zoneFrom));
+  }
+
+  zoneByName(name: string): Promise<Zone | null> {
+    return this.#ask(() => first(this.#reader.records('zoneByName', name), zoneFrom));
+  }
+
+  agent(id: string): Promise<Agent | null> {
+    return this.#ask(() => first(this.#reader.records('agent', id), agentFrom));
+  }
+
+  agents(): Promise<readonly Agent[]> {
+    return this.#ask(() => this.#reader.records('agents').map(agentFrom));
+  }
+
+  token(id: string): Promise<Credential | null> {
+    return this.#ask(() => first(this.#reader.credentials('byId', id), credentialFrom));
+  }
+
+  tokensById(ids: readonly string[]): Promise<readonly (Credential | null)[]> {
+    return this.#ask(() => ids.map((id) => first(this.#reader.credentials('byId', id), credentialFrom)));
+  }
+
+  tokensByHash(hashes: readonly string[]): Promise<readonly (Credential | null)[]> {
+    return this.#ask(() =>
+      hashes.map((hash) => first(this.#reader.credentials('byHash', hash), credentialFrom)),
+    );
+  }
+
+  tokens(after: string | null, limit: number): Promise<Page<Credential>> {
+    return this.#ask(() => {
+      const credentials = this.#reader.credentials('page', after ?? '', limit + 1).map(credentialFrom);
+      return pageOf(credentials, limit, ({ token }) => token.id);
+    });
+  }
+
+  tokensOfUser(userId: string): Promise<readonly Token[]> {
+    return this.#ask(() => this.#reader.credentials('ofUser', userId).map(tokenFrom));
+  }
+
+  tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {
+    return this.#ask(() => this.#reader.credentials('expiringBefore', time, limit).map(tokenFrom));
+  }
+
+  async trouble(): Promise<string | null> {
+    try {
+      this.#reader.dataVersion();
+      return null;
+    } catch (error) {
+      return this.#away(error).message;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stopLooking();
+    await this.ledger.close();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Another process wrote, or may have: what changed is not known, so everything read before is in doubt. */
+  #look(): void {
+    const dataVersion = this.#dataVersionNow();
+    if (dataVersion === this.#dataVersion) return;
+    this.#dataVersion = dataVersion;
+    this.#listeners.gap();
+  }
+
+  /** Null when the file cannot be read just now. */
+  #dataVersionNow(): number | null {
+    try {
+      return this.#reader.dataVersion();
+    } catch {
+      return null;
+    }
+  }
+
+  async #ask<T>(run: () => T): Promise<T> {
+    try {
+      return run();
+    } catch (error) {
+      throw error instanceof StoreConflict ? error : this.#away(error);
+    }
+  }
+
+  #away(cause: unknown): StoreAway {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new StoreAway(`The database ${this.#path} does not answer: ${reason}`, { cause });
+  }
+}
+
+/** The one record that a query by a unique key found, or null. */
+function first<S, T>(found: readonly S[], read: (stored: S) => T): T | null {
+  const [stored] = found;
+  return stored === undefined ? null : read(stored);
+}

@@ -1,0 +1,104 @@
+/**
+ * How records are written in both stores: as JSON. A token's leaves out its id, which is its key, its last use,
+ * which only usage writes, and whatever says nothing, because there may be a million.
+ */
+import { ANYWHERE, type NetworkCondition } from '../domain/network-condition.ts';
+import type { Credential, Share, Token } from '../domain/token.ts';
+import type { Agent, User } from '../domain/user.ts';
+import type { Zone } from '../domain/zone.ts';
+
+/** The client name of tokens that people make: what a record without one means. Part of the format. */
+const DEFAULT_CLIENT_NAME = 'Okta API';
+
+interface TokenRecord {
+  readonly name: string;
+  readonly hash: string;
+  readonly userId: string;
+  readonly windowSeconds: number;
+  readonly createdAt: number;
+  readonly lastUpdatedAt: number;
+  readonly clientName?: string | undefined;
+  readonly agentId?: string | undefined;
+  readonly network?: NetworkCondition | undefined;
+  readonly revokedAt?: number | undefined;
+}
+
+/** A token joined with what decides over it, each part as it is stored; null where there is none. */
+export interface StoredCredential {
+  readonly id: string;
+  readonly record: string;
+  readonly lastUsedAt: number | null;
+  readonly owner: string | null;
+  readonly agent: string | null;
+  readonly share: string | null;
+}
+
+/** Logins are compared without regard to case: two users with the same key cannot both exist. */
+export function loginKey(login: string): string {
+  return login.toLowerCase();
+}
+
+export function tokenText(token: Token): string {
+  const record: TokenRecord = {
+    name: token.name,
+    hash: token.hash,
+    userId: token.userId,
+    windowSeconds: token.windowSeconds,
+    createdAt: token.createdAt,
+    lastUpdatedAt: token.lastUpdatedAt,
+    clientName: token.clientName === DEFAULT_CLIENT_NAME ? undefined : token.clientName,
+    agentId: token.agentId ?? undefined,
+    network: token.network.connection === 'ANYWHERE' ? undefined : token.network,
+    revokedAt: token.revokedAt ?? undefined,
+  };
+  return JSON.stringify(record);
+}
+
+export function tokenFrom({ id, record, lastUsedAt }: StoredCredential): Token {
+  const stored = JSON.parse(record) as TokenRecord;
+  return {
+    id,
+    name: stored.name,
+    hash: stored.hash,
+    userId: stored.userId,
+    clientName: stored.clientName ?? DEFAULT_CLIENT_NAME,
+    agentId: stored.agentId ?? null,
+    network: stored.network ?? ANYWHERE,
+    windowSeconds: stored.windowSeconds,
+    createdAt: stored.createdAt,
+    lastUpdatedAt: stored.lastUpdatedAt,
+    lastUsedAt,
+    revokedAt: stored.revokedAt ?? null,
+  };
+}
+
+export function credentialFrom(stored: StoredCredential): Credential {
+  return {
+    token: tokenFrom(stored),
+    owner: stored.owner === null ? null : userFrom(stored.owner),
+    agent: stored.agent === null ? null : agentFrom(stored.agent),
+    share: stored.share === null ? null : shareFrom(stored.share),
+  };
+}
+
+/** A user's record carries its login key, so that a script can free it without knowing the rule. */
+export function userText(user: User): string {
+  return JSON.stringify({ ...user, loginKey: loginKey(user.login) });
+}
+
+export function userFrom(record: string): User {
+  const { loginKey: _, ...user } = JSON.parse(record) as User & { loginKey: string };
+  return user;
+}
+
+export function zoneFrom(record: string): Zone {
+  return JSON.parse(record) as Zone;
+}
+
+export function agentFrom(record: string): Agent {
+  return JSON.parse(record) as Agent;
+}
+
+function shareFrom(record: string): Share {
+  return JSON.parse(record) as Share;
+}

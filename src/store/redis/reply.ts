@@ -1,0 +1,28 @@
+/** Reads what the scripts answer; an answer of another shape is a bug, and throws. */
+import type { StoredCredential } from '../records.ts';
+
+export function listFrom(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw new TypeError('Redis answered with something else than a list');
+  return reply;
+}
+
+export function textFrom(reply: unknown): string {
+  if (typeof reply !== 'string') throw new TypeError('Redis answered with something else than a text');
+  return reply;
+}
+
+export function textOrNull(reply: unknown): string | null {
+  return reply === null || reply === undefined ? null : textFrom(reply);
+}
+
+export function storedCredentialFrom(reply: unknown): StoredCredential {
+  const [id, record, lastUsedAt, owner, agent, share] = listFrom(reply);
+  return {
+    id: textFrom(id),
+    record: textFrom(record),
+    lastUsedAt: textOrNull(lastUsedAt) === null ? null : Number(lastUsedAt),
+    owner: textOrNull(owner),
+    agent: textOrNull(agent),
+    share: textOrNull(share),
+  };
+}

@@ -1,0 +1,225 @@
+/** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
+import type { ChangeListener, Mutation, Page, Store, Touch } from '../../domain/store.ts';
+import type { Credential, Token } from '../../domain/token.ts';
+import type { Agent, User } from '../../domain/user.ts';
+import type { Zone } from '../../domain/zone.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { conflict, planCommit } from '../commit-plan.ts';
+import { Listeners } from '../listeners.ts';
+import { pageOf } from '../page.ts';
+import { agentFrom, credentialFrom, loginKey, userFrom, zoneFrom } from '../records.ts';
+import { Committer, changesChannel } from './commit.ts';
+import { Connection, type ConnectionOptions, type OnLog, reasonOf } from './connection.ts';
+import { unfitness } from './fitness.ts';
+import { RedisLedger } from './ledger.ts';
+import * as reads from './read-scripts.ts';
+import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
+import { managementKey, type Script } from './script.ts';
+import { Subscription } from './subscription.ts';
+import { TOUCH } from './write-scripts.ts';
+
+export interface RedisStoreOptions extends ConnectionOptions {
+  /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly onLog?: OnLog;
+}
+
+export interface RedisStore extends Store {
+  /** What makes this Redis unfit to be the system of record, one line each, the gravest first. @throws StoreAway */
+  fitness(): Promise<readonly string[]>;
+}
+
+/** Uses written by one script at the most, so that it blocks Redis for a few milliseconds only. */
+const TOUCHES_AT_ONCE = 500;
+/** Records read by one script at the most, for the same reason. */
+const READS_AT_ONCE = 500;
+
+/**
+ * Opens the store. A Redis that cannot be reached just now is no error: `trouble` says so, everything else rejects
+ * with StoreAway, and the store comes to life once Redis answers.
+ * @throws Error when the URL or the prefix cannot be one
+ */
+export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
+  if (/[{}]/.test(options.prefix)) throw new Error(`The prefix "${options.prefix}" must not contain braces`);
+  const store = new ConnectedStore(options);
+  await store.firstAttempt();
+  return store;
+}
+
+class ConnectedStore implements RedisStore {
+  readonly ledger: RedisLedger;
+  readonly #options: RedisStoreOptions;
+  readonly #connection: Connection;
+  readonly #subscription: Subscription;
+  readonly #committer: Committer;
+  readonly #listeners = new Listeners();
+
+  constructor(options: RedisStoreOptions) {
+    const { prefix, clock, onLog } = options;
+    this.#options = options;
+    this.#connection = new Connection(options, onLog ?? (() => {}));
+    this.#subscription = new Subscription(options, changesChannel(prefix), this.#listeners, clock);
+    this.#committer = new Committer(this.#connection, prefix);
+    this.ledger = new RedisLedger(this.#connection, prefix);
+  }
+
+  async firstAttempt(): Promise<void> {
+    await Promise.all([this.#connection.firstAttempt(), this.#subscription.firstAttempt()]);
+    // In the background: nobody waits for it, and where Redis is away the next commit will see to it.
+    this.#committer.finishSealed().catch(() => {});
+  }
+
+  async findByHash(hash: string): Promise<Credential | null> {
+    return credentialOrNull(await this.#run(reads.FIND_BY_HASH, hash));
+  }
+
+  async zones(): Promise<readonly Zone[]> {
+    return (await this.#all('zone')).map(zoneFrom).sort(byId);
+  }
+
+  /** While the subscription is down, a new listener hears of a gap at once, and again when it stands. */
+  async subscribe(listener: ChangeListener): Promise<() => void> {
+    if (this.#subscription.problem !== null) listener.onGap();
+    return this.#listeners.add(listener);
+  }
+
+  async record(touches: readonly Touch[]): Promise<void> {
+    for (let from = 0; from < touches.length; from += TOUCHES_AT_ONCE) {
+      const batch = touches.slice(from, from + TOUCHES_AT_ONCE);
+      const flat = batch.flatMap(({ tokenId, usedAt }) => [tokenId, usedAt]);
+      await this.#run(TOUCH, JSON.stringify(flat));
+    }
+  }
+
+  async commit(mutations: readonly Mutation[]): Promise<void> {
+    const outcome = await this.#committer.commit(planCommit(mutations));
+    if ('refused' in outcome) throw conflict(outcome.refused);
+    // They arrive on the subscription too, but here they must act before the writer hears that they are written.
+    this.#listeners.changed(outcome.changes);
+  }
+
+  async user(id: string): Promise<User | null> {
+    return orNull(await this.#one('user', id), userFrom);
+  }
+
+  async userByLogin(login: string): Promise<User | null> {
+    return orNull(await this.#run(reads.USER_BY_LOGIN, loginKey(login)), userFrom);
+  }
+
+  async usersByLogin(logins: readonly string[]): Promise<readonly (User | null)[]> {
+    const found = await this.#each(reads.USERS_BY_LOGIN, logins.map(loginKey));
+    return found.map((record) => orNull(record, userFrom));
+  }
+
+  async users(after: string | null, limit: number): Promise<Page<User>> {
+    const users = listFrom(await this.#run(reads.USERS, after ?? '', limit + 1));
+    return pageOf(
+      users.map((record) => userFrom(textFrom(record))),
+      limit,
+      ({ id }) => id,
+    );
+  }
+
+  async zone(id: string): Promise<Zone | null> {
+    return orNull(await this.#one('zone', id), zoneFrom);
+  }
+
+  async zoneByName(name: string): Promise<Zone | null> {
+    return orNull(await this.#run(reads.ZONE_BY_NAME, name), zoneFrom);
+  }
+
+  async agent(id: string): Promise<Agent | null> {
+    return orNull(await this.#one('agent', id), agentFrom);
+  }
+
+  async agents(): Promise<readonly Agent[]> {
+    return (await this.#all('agent')).map(agentFrom).sort(byId);
+  }
+
+  async token(id: string): Promise<Credential | null> {
+    return credentialOrNull(await this.#run(reads.TOKEN, id));
+  }
+
+  async tokensById(ids: readonly string[]): Promise<readonly (Credential | null)[]> {
+    return (await this.#each(reads.TOKENS_BY_ID, ids)).map(credentialOrNull);
+  }
+
+  async tokensByHash(hashes: readonly string[]): Promise<readonly (Credential | null)[]> {
+    return (await this.#each(reads.TOKENS_BY_HASH, hashes)).map(credentialOrNull);
+  }
+
+  async tokens(after: string | null, limit: number): Promise<Page<Credential>> {
+    const found = credentialsFrom(await this.#run(reads.TOKENS, after ?? '', limit + 1));
+    return pageOf(found, limit, ({ token }) => token.id);
+  }
+
+  async tokensOfUser(userId: string): Promise<readonly Token[]> {
+    return credentialsFrom(await this.#run(reads.TOKENS_OF_USER, userId)).map(({ token }) => token);
+  }
+
+  async tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {
+    return credentialsFrom(await this.#run(reads.TOKENS_EXPIRING, time, limit)).map(({ token }) => token);
+  }
+
+  async fitness(): Promise<readonly string[]> {
+    return unfitness(await this.#connection.ask((redis) => redis.info()));
+  }
+
+  async trouble(): Promise<string | null> {
+    try {
+      const [first] = await this.fitness();
+      if (first !== undefined) return `Redis at ${this.#connection.address} is not fit: ${first}`;
+      const { problem } = this.#subscription;
+      return problem && `Changes do not arrive from Redis at ${this.#connection.address}: ${problem}`;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#subscription.close();
+    this.#connection.close();
+  }
+
+  #run(script: Script, ...args: (string | number)[]): Promise<unknown> {
+    const keys = script.keys.map((name) => managementKey(this.#options.prefix, name));
+    return this.#connection.run(script, keys, args);
+  }
+
+  /** The answers of a script that has one for each of the keys, in their order. */
+  async #each(script: Script, keys: readonly string[]): Promise<readonly unknown[]> {
+    const answers: unknown[] = [];
+    for (let from = 0; from < keys.length; from += READS_AT_ONCE) {
+      const some = listFrom(await this.#run(script, ...keys.slice(from, from + READS_AT_ONCE)));
+      for (const answer of some) answers.push(answer);
+    }
+    return answers;
+  }
+
+  #one(records: 'user' | 'zone' | 'agent', id: string): Promise<string | null> {
+    const key = managementKey(this.#options.prefix, records);
+    return this.#connection.ask((redis) => redis.hget(key, id));
+  }
+
+  #all(records: 'zone' | 'agent'): Promise<string[]> {
+    const key = managementKey(this.#options.prefix, records);
+    return this.#connection.ask((redis) => redis.hvals(key));
+  }
+}
+
+function credentialOrNull(reply: unknown): Credential | null {
+  return reply === null ? null : credentialFrom(storedCredentialFrom(reply));
+}
+
+function credentialsFrom(reply: unknown): Credential[] {
+  return listFrom(reply).map((one) => credentialFrom(storedCredentialFrom(one)));
+}
+
+function orNull<T>(reply: unknown, read: (record: string) => T): T | null {
+  return reply === null ? null : read(textFrom(reply));
+}
+
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  return a.id < b.id ? -1 : 1;
+}
