@@ -42,6 +42,38 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       expect(await store.findByHash(token.hash)).toEqual({ token, owner: null, agent: null, share: null });
     });
 
+    it('is found among others by hashes and by ids, in the order asked, with null for those nobody made', async () => {
+      const owner = aUser();
+      const [one, other, unknown] = [
+        aToken(owner.id).token,
+        aToken('00uNobody').token,
+        aToken(owner.id).token,
+      ];
+      const share = { tokenId: one.id, percentage: 25, byEndpoint: {} };
+      await store.commit([
+        { put: 'user', user: owner },
+        { put: 'token', token: one },
+        { put: 'token', token: { ...other, revokedAt: MADE_AT } },
+        { put: 'share', share },
+      ]);
+      const found = [
+        { token: { ...other, revokedAt: MADE_AT }, owner: null, agent: null, share: null },
+        null,
+        { token: one, owner, agent: null, share },
+      ];
+      expect(await store.tokensByHash([other, unknown, one].map(({ hash }) => hash))).toEqual(found);
+      expect(await store.tokensById([other, unknown, one].map(({ id }) => id))).toEqual(found);
+      expect(await store.tokensByHash([])).toEqual([]);
+      expect(await store.tokensById([])).toEqual([]);
+    });
+
+    it('is found among more than one look-up takes at a time', async () => {
+      const tokens = Array.from({ length: 1201 }, () => aToken('00uOwner').token);
+      await put(...tokens);
+      const byHash = await store.tokensByHash(tokens.map(({ hash }) => hash));
+      expect(byHash.map((found) => found?.token)).toEqual(tokens);
+    });
+
     it('is found when it is revoked', async () => {
       const { token } = aToken('00uOwner', { revokedAt: MADE_AT + 1 });
       await put(token);
@@ -184,6 +216,20 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       expect(await store.user(user.id)).toEqual(user);
       expect(await store.userByLogin('zoë.ångström@example.COM')).toEqual(user);
       expect(await store.userByLogin('zoe.ångström@example.com')).toBeNull();
+    });
+
+    it('users are found by several logins in the order asked, with null for those nobody has', async () => {
+      const [ada, grace] = [aUser({ login: 'ada@example.com' }), aUser({ login: 'Grace@example.com' })];
+      await store.commit([
+        { put: 'user', user: ada },
+        { put: 'user', user: grace },
+      ]);
+      expect(await store.usersByLogin(['GRACE@example.com', 'eve@example.com', 'ada@example.com'])).toEqual([
+        grace,
+        null,
+        ada,
+      ]);
+      expect(await store.usersByLogin([])).toEqual([]);
     });
 
     it("a user's new login frees the old one", async () => {
