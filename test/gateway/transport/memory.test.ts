@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BodyTurnover, youngCollection } from '../../../src/gateway/transport/general/body-turnover.ts';
 
@@ -110,7 +110,9 @@ describe('the buffers of bodies', () => {
     const collect = youngCollection();
     const kinds: unknown[] = [];
     const observer = new PerformanceObserver((list) => {
-      for (const { detail } of list.getEntries()) kinds.push((detail as { kind: number }).kind);
+      for (const entry of list.getEntries()) {
+        kinds.push((entry as PerformanceEntry & { detail: { kind: number } }).detail.kind);
+      }
     });
     observer.observe({ entryTypes: ['gc'] });
     for (let collection = 0; collection < 50; collection += 1) collect();
