@@ -11,7 +11,7 @@ import { PATH, requestHeaders } from '../../bench/request.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
-import { windowKey } from '../../src/store/redis/ledger.ts';
+import { windowKey } from '../../src/store/redis/lease-source.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
 const secret = mintSecret('tg');

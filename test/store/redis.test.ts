@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
 import type { Store } from '../../src/domain/store.ts';
-import { windowKey } from '../../src/store/redis/ledger.ts';
+import { windowKey } from '../../src/store/redis/lease-source.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
