@@ -94,13 +94,15 @@ export class Refusal {
     this.#askAgainMs = askAgainMs;
   }
 
-  /** The refusal, where it answers this request too. Where it is time to ask again, the caller does, for all. */
+  /** The refusal, where it answers this request too and it is not time to ask again. */
   of({ endpoint, share }: Spend, clock: Clock): Spent | null {
     if (this.#max !== endpoint.max || (this.#share !== null && this.#share !== share)) return null;
-    if (!this.isInWindow(clock)) return null;
-    if (elapsedMs(clock, this.#asked) < this.#askAgainMs) return this.#spent;
+    return this.isInWindow(clock) && elapsedMs(clock, this.#asked) < this.#askAgainMs ? this.#spent : null;
+  }
+
+  /** Somebody goes to ask again, so that the others need not. */
+  askedAgain(clock: Clock): void {
     this.#asked = momentOf(clock);
-    return null;
   }
 
   isInWindow(clock: Clock): boolean {

@@ -50,6 +50,10 @@ export class LeasedLedger implements LimitLedger {
   }
 
   spend(spend: Spend): Spent | Promise<Spent> {
+    return this.spendHere(spend) ?? this.#wait(spend);
+  }
+
+  spendHere(spend: Spend): Spent | null {
     const endpoint = this.#endpointOf(spend.endpoint.name);
     const holding = this.#holdingOf(endpoint, spend);
     const lease = this.#usableLease(holding, spend);
@@ -58,7 +62,7 @@ export class LeasedLedger implements LimitLedger {
       if (lease.left <= lowMark(lease.size)) this.#follow(holding, spend, lease);
       return spent;
     }
-    return this.#refused(endpoint, holding, spend) ?? this.#wait(holding, spend);
+    return holding.refusal?.of(spend, this.#clock) ?? endpoint.refusal?.of(spend, this.#clock) ?? null;
   }
 
   /** Gives back what is held. What is spent afterwards is asked for one by one. */
@@ -99,12 +103,10 @@ export class LeasedLedger implements LimitLedger {
     return null;
   }
 
-  /** What was refused a moment ago, without asking again. */
-  #refused(endpoint: EndpointHoldings, holding: Holding, spend: Spend): Spent | null {
-    return holding.refusal?.of(spend, this.#clock) ?? endpoint.refusal?.of(spend, this.#clock) ?? null;
-  }
-
-  #wait(holding: Holding, spend: Spend): Promise<Spent> {
+  #wait(spend: Spend): Promise<Spent> {
+    const endpoint = this.#endpointOf(spend.endpoint.name);
+    const holding = this.#holdingOf(endpoint, spend);
+    endpoint.refusal?.askedAgain(this.#clock);
     return new Promise((answer, fail) => {
       holding.waiters.push({ spend, answer, fail });
       if (!holding.asking) this.#ask(holding, spend, 1);

@@ -32,5 +32,7 @@ export interface LimitLedger {
    * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
    */
   spend(spend: Spend): Spent | Promise<Spent>;
+  /** Does the same with what is known here alone; null where the store would have to be asked. */
+  spendHere(spend: Spend): Spent | null;
   close(): Promise<void>;
 }

@@ -51,6 +51,10 @@ export class InProcessLedger implements LimitLedger {
     return spent;
   }
 
+  spendHere(spend: Spend): Spent {
+    return this.spend(spend);
+  }
+
   async close(): Promise<void> {
     this.#stopSweeping();
     this.#windows.clear();

@@ -15,6 +15,8 @@ export interface Climate {
   readonly changes: number;
   /** Demand in a window, in multiples of the endpoint's maximum. */
   readonly pressure: number;
+  /** Whether gateways are busy for a while and then idle for a while. */
+  readonly bursts: boolean;
 }
 
 /** What was admitted in one window, as those who were admitted were told when it ends. */
@@ -68,6 +70,7 @@ class SimulatedFleet {
   #gone: SimulatedGateway[] = [];
   #limits: Limits;
   #former: Former[] = [];
+  readonly #idle = new Set<SimulatedGateway>();
   #refused = 0;
   #problem: string | null = null;
 
@@ -125,12 +128,12 @@ class SimulatedFleet {
     } else gateway.machine.wallOffset += this.#random.between(-10_000, 10_000);
   }
 
-  /** Crashes a gateway, or stops it in good order. */
+  /** Crashes a gateway, or ends it in good order, which one that stands still cannot. */
   #end(gateway: SimulatedGateway): void {
     this.#gateways = this.#gateways.filter((each) => each !== gateway);
     this.#gone.push(gateway);
     this.#forgetLater(gateway.believed);
-    if (this.#random.chance(0.5)) gateway.machine.crash();
+    if (!gateway.machine.running || this.#random.chance(0.5)) gateway.machine.crash();
     else void gateway.ledger.close();
   }
 
@@ -163,7 +166,10 @@ class SimulatedFleet {
   }
 
   #demand(gateway: SimulatedGateway, stepMs: number): void {
-    if (!gateway.machine.running) return;
+    if (this.#climate.bursts && this.#random.chance(stepMs / 200)) {
+      if (!this.#idle.delete(gateway)) this.#idle.add(gateway);
+    }
+    if (!gateway.machine.running || this.#idle.has(gateway)) return;
     const { max, shares } = gateway.believed;
     const perMs = (this.#climate.pressure * max) / (this.#windowSeconds * 1000) / this.#gateways.length;
     const expected = perMs * stepMs;

@@ -9,8 +9,10 @@ import type { SeededRandom } from '../support/seeded-random.ts';
 export interface Weather {
   /** Of questions and answers that never arrive. */
   readonly loss: number;
-  /** Of answers that take longer than a command may. */
+  /** Of questions and answers that take long, some longer than a command may. */
   readonly slow: number;
+  /** Of answers to what was given back: it arrived, and nobody knows. */
+  readonly returnsUnanswered: number;
 }
 
 /** How long a gateway waits for an answer, in milliseconds. */
@@ -103,24 +105,28 @@ export class SimulatedLink implements LeaseSource {
   }
 
   take(request: LeaseRequest): Promise<Grant> {
-    return this.#carry(() => this.#windows.take(request));
+    return this.#carry(() => this.#windows.take(request), this.#weather.loss);
   }
 
   giveBack(returned: Returned): Promise<void> {
-    return this.#carry(() => this.#windows.giveBack(returned));
+    return this.#carry(() => this.#windows.giveBack(returned), this.#weather.returnsUnanswered);
   }
 
-  #carry<T>(question: () => T): Promise<T> {
+  #carry<T>(question: () => T, unanswered: number): Promise<T> {
     this.commands += 1;
     return new Promise((resolve, reject) => {
-      this.#world.after(COMMAND_TIMEOUT_MS, () =>
+      const inTime = this.#world.after(COMMAND_TIMEOUT_MS, () =>
         this.#machine.deliver(() => reject(new StoreAway('Timed out'))),
       );
+      const arrive = (answer: T) => {
+        inTime();
+        this.#machine.deliver(() => resolve(answer));
+      };
       if (this.#random.chance(this.#weather.loss)) return;
       this.#world.after(this.#delay(), () => {
         const answer = question();
-        if (this.#random.chance(this.#weather.loss)) return;
-        this.#world.after(this.#delay(), () => this.#machine.deliver(() => resolve(answer)));
+        if (this.#random.chance(unanswered)) return;
+        this.#world.after(this.#delay(), () => arrive(answer));
       });
     });
   }
