@@ -1,47 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Grant, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
 import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
 import type { Spend, Spent } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
-import { SimulatedWindows } from './simulated-windows.ts';
+import { HeldSource, settled } from './held-source.ts';
 
 const endpoint = { name: 'users', max: 6000, windowSeconds: 60 };
 const ofA: Spend = { endpoint, tokenId: 'a', share: 3000 };
-
-/** Answers when the test lets it, by the rules of the real one. */
-class HeldSource implements LeaseSource {
-  readonly taken: LeaseRequest[] = [];
-  readonly returned: Returned[] = [];
-  readonly #windows = new SimulatedWindows();
-  readonly #clock: ManualClock;
-  #answers: ((how: 'answered' | 'lost') => void)[] = [];
-  held = false;
-
-  constructor(clock: ManualClock) {
-    this.#clock = clock;
-  }
-
-  take(request: LeaseRequest): Promise<Grant> {
-    this.taken.push(request);
-    const grant = this.#windows.take(request, this.#clock.now());
-    if (!this.held) return Promise.resolve(grant);
-    return new Promise((resolve, reject) => {
-      this.#answers.push((how) => (how === 'lost' ? reject(new StoreAway('lost')) : resolve(grant)));
-    });
-  }
-
-  async giveBack(returned: Returned): Promise<void> {
-    this.returned.push(returned);
-    this.#windows.giveBack(returned);
-  }
-
-  /** Answers everything that was asked so far. */
-  async answer(how: 'answered' | 'lost' = 'answered'): Promise<void> {
-    for (const answer of this.#answers.splice(0)) answer(how);
-    await settled();
-  }
-}
 
 let clock: ManualClock;
 let source: HeldSource;
@@ -51,9 +16,6 @@ beforeEach(() => {
   source = new HeldSource(clock);
   ledger = new LeasedLedger(source, clock);
 });
-
-/** Lets every promise that is settled be heard. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A token that asks steadily, once in a millisecond, until the ledger holds a lease for it. */
 async function steadily(spend: Spend, requests: number): Promise<Spent[]> {
