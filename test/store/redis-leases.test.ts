@@ -44,12 +44,15 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
       const name = `endpoint-${made++}`;
       const simulated = new SimulatedWindows();
       const clock = manualClock();
+      // Longer each time, so that no two windows end at the same moment though they are made to end at once.
+      let windowSeconds = HOUR;
       const taken: { tokenId: string; granted: number; there: number; here: number }[] = [];
       for (const event of happening) {
         if (event === 'window ends') {
           if ((await raw.exists(windowKey('tg:', name))) === 1)
             await raw.hset(windowKey('tg:', name), 'ends', 1);
-          clock.advance(HOUR * 1000);
+          clock.advance(windowSeconds * 1000);
+          windowSeconds += 1;
         } else if ('nth' in event) {
           // Also what was taken from a window that has ended, and the same more than once.
           const from = taken[event.nth % Math.max(1, taken.length)];
@@ -60,7 +63,7 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
           simulated.giveBack({ endpoint: name, tokenId, count, resetAt: from.here });
         } else {
           const { tokenId, share, max, need, extra } = event;
-          const endpoint = { name, max, windowSeconds: HOUR };
+          const endpoint = { name, max, windowSeconds };
           const request = { endpoint, tokenId, share, need, want: need + extra };
           const there = await source.take(request);
           const here = simulated.take(request, clock.now());
@@ -69,7 +72,7 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
           };
           expect(counts(there)).toEqual(counts(here));
           expect(there.endsInMs).toBeGreaterThan((HOUR - 60) * 1000);
-          expect(there.endsInMs).toBeLessThanOrEqual(HOUR * 1000);
+          expect(there.endsInMs).toBeLessThanOrEqual(windowSeconds * 1000);
           taken.push({ tokenId, granted: there.granted, there: there.resetAt, here: here.resetAt });
         }
       }
@@ -77,6 +80,24 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
     { numRuns: 60 },
   );
   close();
+});
+
+it('what many tokens ask of one endpoint at once is one command, and each is answered as if it were alone', async () => {
+  const server = await aServer();
+  const raw = rawClient(server.url);
+  const { store } = await open(server.url);
+  const endpoint = { name: 'users', max: 60, windowSeconds: HOUR };
+  await store.ledger.spend({ endpoint, tokenId: 'first', share: 1 });
+  const before = await scriptCalls(raw);
+  const answers = await Promise.all(
+    Array.from({ length: 80 }, (_, i) =>
+      store.ledger.spend({ endpoint, tokenId: `t${i}`, share: 1 + (i % 2) }),
+    ),
+  );
+  expect((await scriptCalls(raw)) - before).toBe(1);
+  expect(answers.map(({ admitted }) => admitted)).toEqual(answers.map((_, i) => i < 59));
+  expect(answers[0]).toMatchObject({ scope: 'token', limit: 1, remaining: 0 });
+  expect(answers[59]).toMatchObject({ admitted: false, scope: 'endpoint', limit: 60, remaining: 0 });
 });
 
 it('a store that is closed gives back what it has leased and not spent', async () => {
