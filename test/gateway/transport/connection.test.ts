@@ -77,20 +77,6 @@ describe('requests sent together on one connection', () => {
     expect(wire.received).not.toContain('/broken');
   });
 
-  it('may be more than wait here: the first ones are answered, the last of those says that it closes', async () => {
-    const up = await upstream(answering(ok('fine')));
-    const g = await gateway({ upstreams: [up.origin] });
-    const c = await client(g);
-    c.send(request('GET /many').repeat(500));
-    const all = await c.all();
-    const answered = statuses(c).length;
-    expect(answered).toBeGreaterThanOrEqual(64);
-    expect(answered).toBeLessThan(500);
-    expect(all.split('Connection: close').length).toBe(2);
-    expect(all.lastIndexOf('Connection: close')).toBeGreaterThan(all.lastIndexOf('HTTP/1.1 200'));
-    expect(g.outcomes.length).toBe(answered);
-  });
-
   it('end with the one that asks to close', async () => {
     const up = await upstream(answering(ok('fine')));
     const g = await gateway({ upstreams: [up.origin] });
@@ -346,15 +332,5 @@ describe('a request to upgrade', () => {
     expect(await c.all()).toBe('handed over');
     expect(handed).toEqual(['GET /socket']);
     expect(g.transport.open).toBe(0);
-  });
-
-  it('to a WebSocket behind another request is refused: it needs the connection to itself', async () => {
-    const up = await upstream(answering(ok('plain')));
-    const g = await gateway({ upstreams: [up.origin], upgrades: () => ({ handle: () => {} }) });
-    const c = await client(g);
-    c.send(request('GET /a') + request('GET /socket', ...handshake));
-    await c.parted;
-    expect(statuses(c)).toEqual(['200', '400']);
-    expect(g.outcomes[1]).toMatchObject({ decision: 'listen.bad-upgrade' });
   });
 });

@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net';
+import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
+import { reject } from '../../decision.ts';
+import type { GeneralTransportOptions } from '../general/options.ts';
+import { refusalBytes } from '../general/refusal-answer.ts';
+import { createGeneralTransport, type GeneralTransport } from '../general/server.ts';
+import type { WebSocketUpgrades } from '../general/websocket.ts';
+import { ClientConnection } from './client-connection.ts';
+import type { FastOptions } from './options.ts';
+import { UpstreamPools } from './upstream-pool.ts';
+
+/** How often connections are looked at at the most and at the least, in milliseconds. */
+const LOOK_OFTENEST_MS = 10;
+const LOOK_RAREST_MS = 1_000;
+
+/**
+ * The transport for the common request, with the general one behind it for every other. A connection begins here,
+ * and goes over, for good, with the first bytes that are not a plain request.
+ * @param upgrades carries WebSockets; null where none are carried
+ */
+export function createFastTransport(
+  options: GeneralTransportOptions,
+  upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
+): GeneralTransport {
+  const { clock, limits } = options;
+  const connections = new Map<ClientConnection, (socket: Socket) => void>();
+  const fast: FastOptions = {
+    ...options,
+    pools: new UpstreamPools(clock),
+    keepAliveLines: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.idleTimeoutMs / 1000)}\r\n`,
+  };
+  const owner = {
+    handedOver(connection: ClientConnection) {
+      const handOver = connections.get(connection);
+      connections.delete(connection);
+      handOver?.(connection.socket);
+    },
+    closed: (connection: ClientConnection) => connections.delete(connection),
+    lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
+  };
+  const general = createGeneralTransport(options, upgrades, (socket, handOver) => {
+    connections.set(new ClientConnection(socket, owner, fast), handOver);
+  });
+  const stopLooking = clock.every(lookEvery(options), () => {
+    const now = clock.monotonic();
+    for (const connection of connections.keys()) connection.tick(now);
+  });
+
+  return {
+    listen: (port, host) => general.listen(port, host),
+
+    async drain(graceMs) {
+      const underway = [...connections.keys()].filter(({ isBusy }) => isBusy);
+      let cut = 0;
+      const cutOff = () => {
+        cut = underway.filter(({ isBusy }) => isBusy).length;
+        for (const { socket } of connections.keys()) socket.destroy();
+        return () => {};
+      };
+      for (const connection of connections.keys()) connection.drain();
+      const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
+      const others = await general.drain(graceMs);
+      stopWaiting();
+      stopLooking();
+      fast.pools.close();
+      return { finished: others.finished + underway.length - cut, cut: others.cut + cut };
+    },
+
+    get open() {
+      return connections.size + general.open;
+    },
+  };
+}
+
+/** A part of the shortest time that is waited for, so that none takes much longer than it should. */
+function lookEvery({ limits }: GeneralTransportOptions): number {
+  const { headTimeoutMs, idleTimeoutMs, stallTimeoutMs } = limits;
+  const shortest = Math.min(headTimeoutMs, idleTimeoutMs, stallTimeoutMs);
+  return Math.min(LOOK_RAREST_MS, Math.max(LOOK_OFTENEST_MS, shortest / 4));
+}
+
+/** Refuses what never became a request. */
+function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+  const heard = socket.writable;
+  if (heard) socket.write(refusalBytes(code, options), 'latin1');
+  options.pipeline.settled({
+    arrival: null,
+    decision: code,
+    permit: null,
+    rejection: reject(code),
+    status: heard ? rejectionRow(code).status : 0,
+    complete: heard,
+    upstream: null,
+  });
+}
