@@ -226,6 +226,7 @@ export class GeneralExchange implements Exchange, CallListener {
 
   #settle(): void {
     this.#options.pipeline.settled({
+      requestId: this.arrival.requestId,
       arrival: this.arrival,
       decision: this.#rejection?.code ?? 'forwarded',
       permit: this.#permit,

@@ -220,23 +220,30 @@ function begin(
 
 /** Refuses what the gate need not see, and closes: what comes behind it is not to be trusted. */
 function refuseUnread(res: ServerResponse, code: RejectionCode, options: GeneralTransportOptions): Underway {
-  const rejection = reject(code);
-  res.once('close', () => settleUnread(code, res.writableFinished, options));
-  answerRefusal(res, rejection, newRequestId(), true, options);
+  const requestId = newRequestId();
+  res.once('close', () => settleUnread(code, requestId, res.writableFinished, options));
+  answerRefusal(res, reject(code), requestId, true, options);
   return { giveUp() {}, tick() {} };
 }
 
 /** Refuses what never became a request. */
 function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+  const requestId = newRequestId();
   const heard = socket.writable;
-  if (heard) socket.write(refusalBytes(code, options), 'latin1');
-  settleUnread(code, heard, options);
+  if (heard) socket.write(refusalBytes(code, requestId, options), 'latin1');
+  settleUnread(code, requestId, heard, options);
 }
 
-function settleUnread(code: RejectionCode, complete: boolean, { pipeline }: GeneralTransportOptions): void {
+function settleUnread(
+  code: RejectionCode,
+  requestId: string,
+  complete: boolean,
+  { pipeline }: GeneralTransportOptions,
+): void {
   const rejection = reject(code);
   const status = complete ? rejectionRow(code).status : 0;
   pipeline.settled({
+    requestId,
     arrival: null,
     decision: code,
     permit: null,
