@@ -19,6 +19,7 @@ import { headRules } from '../gateway/listen/head.ts';
 import { LiveStreams } from '../gateway/live-streams.ts';
 import { Pipeline } from '../gateway/pipeline.ts';
 import { Resolver } from '../gateway/resolve/resolver.ts';
+import { createFastTransport } from '../gateway/transport/fast/server.ts';
 import type { GeneralTransportOptions } from '../gateway/transport/general/options.ts';
 import { createGeneralTransport, type GeneralTransport } from '../gateway/transport/general/server.ts';
 import { createWebSocketUpgrades, type WebSocketUpgrades } from '../gateway/transport/general/websocket.ts';
@@ -116,7 +117,8 @@ export async function assembleGateway(
       graceMs: WEBSOCKET_CLOSE_MS,
     },
   });
-  const transport = createGeneralTransport(options, upgrades);
+  const create = config.listen.transport === 'general' ? createGeneralTransport : createFastTransport;
+  const transport = create(options, upgrades);
 
   const mayStay = (credential: Credential) => stays(resolver, credential);
   const stopStreamChecks = streams.recheckEvery(STREAM_CHECK_MS, clock, mayStay);

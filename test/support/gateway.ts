@@ -10,7 +10,7 @@ import type { Gate } from '../../src/gateway/gate.ts';
 import { type HeadOptions, headRules } from '../../src/gateway/listen/head.ts';
 import { LiveStreams } from '../../src/gateway/live-streams.ts';
 import { Pipeline } from '../../src/gateway/pipeline.ts';
-import { createFastTransport } from '../../src/gateway/transport/fast/server.ts';
+import type { createFastTransport } from '../../src/gateway/transport/fast/server.ts';
 import type { GeneralTransportOptions, Limits } from '../../src/gateway/transport/general/options.ts';
 import { createGeneralTransport, type GeneralTransport } from '../../src/gateway/transport/general/server.ts';
 import type { WebSocketUpgrades } from '../../src/gateway/transport/general/websocket.ts';

@@ -386,6 +386,7 @@ export class FastExchange implements Exchange, AnswerListener {
     this.#connection = null;
     this.#leaveStreams?.();
     this.#options.pipeline.settled({
+      requestId: this.arrival.requestId,
       arrival: this.arrival,
       decision: this.#rejection?.code ?? 'forwarded',
       permit: this.#permit,

@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net';
-import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
-import { reject } from '../../decision.ts';
+import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { GeneralTransportOptions } from '../general/options.ts';
-import { refusalBytes } from '../general/refusal-answer.ts';
-import { createGeneralTransport, type GeneralTransport } from '../general/server.ts';
+import { createGeneralTransport, type GeneralTransport, speakLast } from '../general/server.ts';
 import type { WebSocketUpgrades } from '../general/websocket.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { FastOptions } from './options.ts';
@@ -77,19 +75,4 @@ function lookEvery({ limits }: GeneralTransportOptions): number {
   const { headTimeoutMs, idleTimeoutMs, stallTimeoutMs } = limits;
   const shortest = Math.min(headTimeoutMs, idleTimeoutMs, stallTimeoutMs);
   return Math.min(LOOK_RAREST_MS, Math.max(LOOK_OFTENEST_MS, shortest / 4));
-}
-
-/** Refuses what never became a request. */
-function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
-  const heard = socket.writable;
-  if (heard) socket.write(refusalBytes(code, options), 'latin1');
-  options.pipeline.settled({
-    arrival: null,
-    decision: code,
-    permit: null,
-    rejection: reject(code),
-    status: heard ? rejectionRow(code).status : 0,
-    complete: heard,
-    upstream: null,
-  });
 }

@@ -227,7 +227,7 @@ function refuseUnread(res: ServerResponse, code: RejectionCode, options: General
 }
 
 /** Refuses what never became a request. */
-function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+export function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
   const requestId = newRequestId();
   const heard = socket.writable;
   if (heard) socket.write(refusalBytes(code, requestId, options), 'latin1');
