@@ -87,7 +87,7 @@ const CARRIED_BODIES: readonly (readonly [name: string, bytes: string, body: str
   ],
 ];
 
-/** Bodies in chunks that two servers could end at different places (A8 of the threat notes). */
+/** Bodies in chunks that two servers could end at different places (A8 of docs/threats.md). */
 export function chunksTable(start: StartTransport): void {
   let bed: Bed;
   beforeAll(async () => {

@@ -129,7 +129,7 @@ const READERS: readonly ((path: string) => string)[] = [
   (path) => plainReading(path).trim(),
 ];
 
-/** Where a request goes, against where it says it goes (B4–B6, B10 of the threat notes). */
+/** Where a request goes, against where it says it goes (B4–B6, B10 of docs/threats.md). */
 export function targetTable(start: StartTransport): void {
   let bed: Bed;
   let client: RawClient;
