@@ -26,6 +26,7 @@ const ZERO = 0x30;
 /** Bytes of a response head; node:http and undici hold to the same. */
 const MOST_BYTES = 16 * 1024;
 const LENGTH = /^[0-9]{1,15}$/;
+const AROUND = /^[\t ]+|[\t ]+$/g;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 const TIMEOUT = /(?:^|[,;\s])timeout=([0-9]{1,6})(?:$|[,;\s])/i;
 
@@ -104,7 +105,7 @@ export class ResponseReader {
     const pairs: string[] = [];
     for (const line of this.#text.slice(this.#start, this.end - 4).split('\r\n')) {
       const colon = line.indexOf(':');
-      pairs.push(line.slice(0, colon), line.slice(colon + 1).trim());
+      pairs.push(line.slice(0, colon), withoutSpace(line.slice(colon + 1)));
     }
     return pairs;
   }
@@ -163,7 +164,7 @@ export class ResponseReader {
   /** @returns false when the header makes the response one that may not be passed on */
   #take(role: Role, text: string, at: number, colon: number, end: number): boolean {
     if (role === 'drop') return true;
-    const value = text.slice(colon + 1, end - 2).trim();
+    const value = withoutSpace(text.slice(colon + 1, end - 2));
     switch (role) {
       case 'content-length':
         if (this.contentLength !== null || !LENGTH.test(value)) return false;
@@ -211,7 +212,7 @@ export class ResponseReader {
       this.#flush();
       this.#passedFrom = -1;
       this.#passedTo = -1;
-      this.passed += `${text.slice(at, colon)}: ${text.slice(colon + 1, end - 2).trim()}\r\n`;
+      this.passed += `${text.slice(at, colon)}: ${withoutSpace(text.slice(colon + 1, end - 2))}\r\n`;
       return;
     }
     if (this.#passedTo !== at) {
@@ -236,6 +237,11 @@ function more(text: string, at: number): ResponseReading {
 
 function isDigit(value: number): boolean {
   return value >= 0 && value <= 9;
+}
+
+/** RFC 9110 §5.6.3: what may stand around a value. `trim` would take bytes above ASCII with it. */
+function withoutSpace(value: string): string {
+  return value.replace(AROUND, '');
 }
 
 /** Exactly one space behind the colon and none before the end. */
