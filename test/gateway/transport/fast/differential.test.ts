@@ -131,7 +131,9 @@ function plainRequest({
 }: StrictUpstream['requests'][number]): unknown {
   const lines = headers.map(([name, value]) => {
     const lowered = name.toLowerCase();
-    return lowered === 'x-request-id' ? lowered : `${lowered}: ${value}`;
+    // Where the client names no host, the upstream's own is sent.
+    const shown = value.replace(/^127\.0\.0\.1:[0-9]+$/, 'upstream');
+    return lowered === 'x-request-id' ? lowered : `${lowered}: ${shown}`;
   });
   return { method, target, lines: lines.sort(), body, complete };
 }
