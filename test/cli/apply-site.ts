@@ -7,6 +7,7 @@ import type { Environment } from '../../src/config/environment.ts';
 import { secretIndex } from '../../src/domain/secret.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { Credential } from '../../src/domain/token.ts';
+import type { Clock } from '../../src/kernel/clock.ts';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
@@ -35,6 +36,8 @@ export interface ApplySite {
 export interface ApplyTestOptions {
   readonly dryRun?: boolean;
   readonly env?: Environment;
+  /** The site's own unless given. */
+  readonly clock?: Clock;
   /** Is told of each line as it is written. */
   readonly onLine?: (line: string) => void;
 }
@@ -82,7 +85,7 @@ export function applySite(redisUrl: string | null, more = ''): ApplySite {
     configFile,
     storeExists: () => existsSync(database),
     file,
-    async apply(given, { dryRun = false, env = {}, onLine = () => {} } = {}) {
+    async apply(given, { dryRun = false, env = {}, clock: now = clock, onLine = () => {} } = {}) {
       const target =
         typeof given === 'string' ? file(given.startsWith('{') ? 'a.jsonl' : 'a.yaml', given) : given.file;
       const lines: string[] = [];
@@ -90,7 +93,7 @@ export function applySite(redisUrl: string | null, more = ''): ApplySite {
         onLine(text);
         lines.push(...text.replaceAll(`${folder}/`, '').trimEnd().split('\n'));
       };
-      const code = await apply(target, { config: configFile, dryRun }, env, { write }, clock);
+      const code = await apply(target, { config: configFile, dryRun }, env, { write }, now);
       return { code, lines };
     },
     open,

@@ -5,7 +5,7 @@ import { Committer } from '../../src/store/redis/commit.ts';
 import { Connection } from '../../src/store/redis/connection.ts';
 import { windowKey } from '../../src/store/redis/ledger.ts';
 import type { Script } from '../../src/store/redis/script.ts';
-import { WRITE_PART } from '../../src/store/redis/write-scripts.ts';
+import { SEAL, WRITE_PART } from '../../src/store/redis/write-scripts.ts';
 import { aToken, aZone } from '../support/records.ts';
 import { aServer, open, rawClient } from './redis-bench.ts';
 
@@ -44,39 +44,51 @@ describe('a large commit', () => {
   const many = (count: number): Mutation[] =>
     Array.from({ length: count }, () => ({ put: 'token', token: aToken('00uOwner').token }));
 
-  /** A connection that is lost for good before the n-th part of a large commit is written, as if the process had died. */
-  class DyingConnection extends Connection {
-    #parts: number;
+  /** Real, but for a moment at which the test steps in. */
+  class SteeredConnection extends Connection {
+    readonly #before: (script: Script) => Promise<void>;
 
-    constructor(url: string, parts: number) {
+    constructor(url: string, before: (script: Script) => Promise<void>) {
       super({ url, commandTimeoutMs: 5_000 }, () => {});
-      this.#parts = parts;
+      this.#before = before;
     }
 
-    override run(
-      script: Script,
-      keys: readonly string[],
-      args: readonly (string | number)[],
-    ): Promise<unknown> {
-      // The first question for a part is whether one was left behind.
-      if (script === WRITE_PART && this.#parts-- <= 0) return Promise.reject(new StoreAway('dead'));
+    override async run(script: Script, keys: readonly string[], args: readonly (string | number)[]) {
+      await this.#before(script);
       return super.run(script, keys, args);
     }
   }
 
-  async function die(url: string, mutations: readonly Mutation[], parts: number): Promise<void> {
-    const connection = new DyingConnection(url, parts);
+  async function commitSteered(
+    url: string,
+    mutations: readonly Mutation[],
+    before: (script: Script) => Promise<void>,
+  ) {
+    const connection = new SteeredConnection(url, before);
     await connection.firstAttempt();
-    const commit = new Committer(connection, 'tg:').commit(planCommit(mutations));
+    try {
+      return await new Committer(connection, 'tg:').commit(planCommit(mutations));
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** A large commit whose writer dies before it writes the n-th part. */
+  async function die(url: string, mutations: readonly Mutation[], parts: number): Promise<void> {
+    let left = parts;
+    const commit = commitSteered(url, mutations, async (script) => {
+      if (script === WRITE_PART && left-- <= 0) throw new StoreAway('dead');
+    });
     await expect(commit).rejects.toThrow('dead');
-    connection.close();
   }
 
   it('whose writer dies after it was decided is finished by the next commit of anybody', async () => {
     const server = await aServer();
     const { store } = await open(server.url);
     const mutations = many(1_000);
+    // The first question for a part is whether one was left behind.
     await die(server.url, mutations, 3);
+    expect(await rawClient(server.url).pttl('tg:{m}:sealed')).toBe(-1);
     expect((await store.tokens(null, 2_000)).items).toHaveLength(400);
     await store.commit([{ put: 'zone', zone: aZone([]) }]);
     expect((await store.tokens(null, 2_000)).items).toHaveLength(1_000);
@@ -113,6 +125,20 @@ describe('a large commit', () => {
     await expect(store.commit([...many(1_000), taker])).rejects.toThrow('held by another record');
     const keys = await rawClient(server.url).keys('*');
     expect(keys.filter((key) => /staged|sealed/.test(key))).toEqual([]);
+  });
+
+  it('that something else was written beside is checked again before it is decided', async () => {
+    const server = await aServer();
+    const { store } = await open(server.url);
+    let overtaken = false;
+    const wish: Mutation = { put: 'zone', zone: aZone([], { name: 'Office' }) };
+    const outcome = await commitSteered(server.url, [...many(300), wish], async (script) => {
+      if (script !== SEAL || overtaken) return;
+      overtaken = true;
+      await store.commit([{ put: 'zone', zone: aZone([], { name: 'Office' }) }]);
+    });
+    expect(outcome).toEqual({ refused: wish });
+    expect((await store.tokens(null, 1)).items).toEqual([]);
   });
 
   it('is as whole beside others: large and small commits of several stores do not mix', async () => {

@@ -27,7 +27,7 @@ export async function planTokens(
   fields: readonly Field<TokenState>[],
   context: Context,
 ): Promise<void> {
-  const { store, owners, rules, draft } = context;
+  const { store, owners, rules } = context;
   const secrets = entries.map((entry) => secretOf(entry, rules));
   const hashes = secrets.flatMap((secret) => ('hash' in secret ? [secret.hash] : []));
   const ids = entries.flatMap(({ good }) => (good.id === undefined ? [] : [good.id]));
@@ -40,31 +40,43 @@ export async function planTokens(
   ]);
   entries.forEach((entry, index) => {
     const secret = secrets[index] ?? { findings: [] };
-    const hash = 'hash' in secret ? secret.hash : null;
-    const referred = referredBy(entry, context);
     const { id } = entry.good;
     const stored = {
       byId: id === undefined ? null : (byId.get(id) ?? null),
-      byHash: hash === null ? null : (byHash.get(hash) ?? null),
+      byHash: 'hash' in secret ? (byHash.get(secret.hash) ?? null) : null,
     };
-    const findings = [
-      ...('findings' in secret ? secret.findings : []),
-      ...referred.findings,
-      ...clashes(entry, hash, stored, claims),
-      ...otherOwner(stored, referred),
-    ];
-    for (const finding of findings) draft.problem(entry.raw.locate(finding));
-    const { whole } = entry;
-    const { ownerId } = referred;
-    if (findings.length > 0 || whole === null || hash === null || ownerId === null) return;
-    const old = stored.byId ?? stored.byHash;
-    if (old !== null && old.token.revokedAt !== null) {
-      draft.note(`token ${textOf(old.token.name)} ${old.token.id} was revoked and stays so`);
-      draft.counts.token.unchanged += 1;
-    } else {
-      draft.add(stepOf(whole, hash, { ...referred, ownerId }, old, fields, rules.now));
-    }
+    planToken(entry, secret, stored, claims, fields, context);
   });
+}
+
+function planToken(
+  entry: Judged<TokenEntry>,
+  secret: ReturnType<typeof secretOf>,
+  stored: Stored,
+  claims: TokenClaims,
+  fields: readonly Field<TokenState>[],
+  context: Context,
+): void {
+  const { rules, draft } = context;
+  const hash = 'hash' in secret ? secret.hash : null;
+  const referred = referredBy(entry, context);
+  const findings = [
+    ...('findings' in secret ? secret.findings : []),
+    ...referred.findings,
+    ...clashes(entry, hash, stored, claims),
+    ...otherOwner(stored, referred),
+  ];
+  for (const finding of findings) draft.problem(entry.raw.locate(finding));
+  const { whole } = entry;
+  const { ownerId } = referred;
+  if (findings.length > 0 || whole === null || hash === null || ownerId === null) return;
+  const old = stored.byId ?? stored.byHash;
+  if (old !== null && old.token.revokedAt !== null) {
+    draft.note(`token ${textOf(old.token.name)} ${old.token.id} was revoked and stays so`);
+    draft.counts.token.unchanged += 1;
+  } else {
+    draft.add(stepOf(whole, hash, { ...referred, ownerId }, old, fields, rules.now));
+  }
 }
 
 /** What the entry refers to, with an owner. */

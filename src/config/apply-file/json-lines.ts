@@ -10,6 +10,8 @@ const FORM = '{"user": {…}}, {"zone": {…}}, {"agent": {…}} or {"token": {�
 
 const CHUNK_BYTES = 256 * 1024;
 const LINE_CHARACTERS_MAX = 1024 * 1024;
+/** Lists and maps in one another: far more than a record has, and far less than would exhaust the stack. */
+const DEPTH_MAX = 32;
 
 /**
  * Reads JSON Lines (https://jsonlines.org), one record a line, as a stream: memory does not grow with the file. Empty
@@ -71,7 +73,14 @@ function recordIn(text: string, kind: EntryKind | null): unknown {
   if (kind === null || typeof parsed !== 'object' || parsed === null || Object.keys(parsed).length !== 1) {
     return new Error(`must be one record: ${FORM}`);
   }
-  return Reflect.get(parsed, kind);
+  const value: unknown = Reflect.get(parsed, kind);
+  return nestsDeeper(value, DEPTH_MAX) ? new Error('nests deeper than a record can') : value;
+}
+
+/** Looks no deeper than that itself. */
+function nestsDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((part) => nestsDeeper(part, depth - 1));
 }
 
 /** The lines of the file, as many at a time as a chunk ends. */

@@ -77,6 +77,15 @@ describe('requests sent together on one connection', () => {
     expect(wire.received).not.toContain('/broken');
   });
 
+  it('may be many: each is answered', async () => {
+    const up = await upstream(answering(ok('fine')));
+    const g = await gateway({ upstreams: [up.origin] });
+    const c = await client(g);
+    c.send(request('GET /many').repeat(100));
+    await c.until('fine', 100);
+    expect((await g.outcome(99)).complete).toBe(true);
+  });
+
   it('end with the one that asks to close', async () => {
     const up = await upstream(answering(ok('fine')));
     const g = await gateway({ upstreams: [up.origin] });
@@ -140,6 +149,25 @@ describe('what is no request', () => {
       expect(g.outcomes).toMatchObject([outcome]);
     });
   }
+
+  it('is not made requests of, however much of it comes while the connection closes', async () => {
+    const up = await upstream(answering(ok('never')));
+    let asked = 0;
+    const g = await gateway({
+      upstreams: [up.origin],
+      gate: () => {
+        asked += 1;
+        return aPermit();
+      },
+    });
+    const c = await client(g);
+    c.send(request('POST /', 'Expect: the-worst', 'Content-Length: 4'));
+    await c.until('Connection: close');
+    c.send(`body${request('GET /hidden').repeat(1000)}`);
+    expect(await c.parted).toBe('ended');
+    expect(statuses(c)).toEqual(['417']);
+    expect(asked).toBe(0);
+  });
 
   it('is not read on, whatever follows it', async () => {
     const up = await upstream(answering(ok('never')));

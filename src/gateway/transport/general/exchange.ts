@@ -197,7 +197,9 @@ export class GeneralExchange implements Exchange, CallListener {
   }
 
   #answerRefusal(rejection: Rejection): void {
-    const close = this.#isLast() || !this.#restIsWorthReading();
+    // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
+    const late = rejection.code === 'listen.timeout';
+    const close = late || this.#isLast() || !this.#restIsWorthReading();
     answerRefusal(this.#res, rejection, this.arrival.requestId, close, this.#options);
   }
 

@@ -59,6 +59,7 @@ export function createGeneralTransport(
   const { clock, limits } = options;
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
+  let onEmpty: () => void = () => {};
   const parts = {
     clock,
     leftoverMs: limits.headTimeoutMs,
@@ -69,7 +70,11 @@ export function createGeneralTransport(
 
   function onConnection(socket: Socket): void {
     connections.set(socket, new Connection(socket, parts));
-    socket.once('close', () => connections.delete(socket));
+    socket.once('close', () => leave(socket));
+  }
+  function leave(socket: Duplex): void {
+    connections.delete(socket);
+    if (connections.size === 0) onEmpty();
   }
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
     connections.get(req.socket)?.request(req, res);
@@ -97,7 +102,7 @@ export function createGeneralTransport(
     return false;
   }
   function onUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
-    connections.delete(socket);
+    leave(socket);
     upgrades?.handle(req, req.socket, early);
   }
 
@@ -142,10 +147,13 @@ export function createGeneralTransport(
         for (const { socket } of connections.values()) socket.destroy();
         return () => {};
       };
+      for (const server of servers) server.close();
       for (const connection of connections.values()) connection.drain();
-      const allClosed = Promise.all(servers.map(closed));
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
       const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
-      await allClosed;
+      if (connections.size > 0) await empty;
       stopWaiting();
       stopLooking();
       return { finished: underway.length - cut, cut };
@@ -176,12 +184,6 @@ function listening(server: Server, port: number, host: string): Promise<AddressI
       if (address === null || typeof address === 'string') reject(new Error('not a network address'));
       else resolve(address);
     });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
   });
 }
 

@@ -127,7 +127,7 @@ describe('what is somebody else’s to judge', () => {
 
 it('asks for more at every place where a plain head can be cut', () => {
   const text = get('Accept: */*', 'Content-Length: 5');
-  for (let end = 0; end < text.length; end += 1)
+  for (let end = 1; end < text.length; end += 1)
     expect([end, read(text.slice(0, end))]).toEqual([end, 'more']);
   expect(read(text)).toBe('head');
 });
