@@ -338,7 +338,9 @@ export class FastExchange implements Exchange, AnswerListener {
     const { refusalForm: form, clock, keepAliveLines } = this.#options;
     const now = clock.now();
     const { status, headers, body } = renderRefusal(rejection, { requestId, form, now });
-    this.#closes = this.#client.isLast || !this.#restIsWorthReading();
+    // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
+    const late = rejection.code === 'listen.timeout';
+    this.#closes = late || this.#client.isLast || !this.#restIsWorthReading();
     const connection = this.#closes
       ? `Connection: close\r\n${dateLine(now)}`
       : dateLine(now) + keepAliveLines;

@@ -22,6 +22,11 @@ export function createFastTransport(
 ): GeneralTransport {
   const { clock, limits } = options;
   const connections = new Map<ClientConnection, (socket: Socket) => void>();
+  let onEmpty: () => void = () => {};
+  function leave(connection: ClientConnection): void {
+    connections.delete(connection);
+    if (connections.size === 0) onEmpty();
+  }
   const fast: FastOptions = {
     ...options,
     pools: new UpstreamPools(clock),
@@ -30,10 +35,10 @@ export function createFastTransport(
   const owner = {
     handedOver(connection: ClientConnection) {
       const handOver = connections.get(connection);
-      connections.delete(connection);
+      leave(connection);
       handOver?.(connection.socket);
     },
-    closed: (connection: ClientConnection) => connections.delete(connection),
+    closed: leave,
     lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
   };
   const general = createGeneralTransport(options, upgrades, (socket, handOver) => {
@@ -55,13 +60,18 @@ export function createFastTransport(
         for (const { socket } of connections.keys()) socket.destroy();
         return () => {};
       };
+      const others = general.drain(graceMs);
       for (const connection of connections.keys()) connection.drain();
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
       const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
-      const others = await general.drain(graceMs);
+      if (connections.size > 0) await empty;
       stopWaiting();
       stopLooking();
+      const { finished, cut: alsoCut } = await others;
       fast.pools.close();
-      return { finished: others.finished + underway.length - cut, cut: others.cut + cut };
+      return { finished: finished + underway.length - cut, cut: alsoCut + cut };
     },
 
     get open() {
