@@ -6,6 +6,7 @@ import type { Choice, Ending } from '../../forward/upstreams.ts';
 import { rateLines } from '../../limit/rate-headers.ts';
 import { renderRefusal } from '../../refusal.ts';
 import { placeOf, removeHeader } from '../general/answer.ts';
+import { bodyTurnover } from '../general/body-turnover.ts';
 import { Pace } from '../general/pace.ts';
 import { announcedTrailers, passingTrailers } from '../general/trailers.ts';
 import type { ClientConnection } from './client-connection.ts';
@@ -105,6 +106,7 @@ export class FastExchange implements Exchange, AnswerListener {
   /** Takes more of the body. @returns false when the client should wait until it is resumed */
   upload(bytes: Buffer): boolean {
     this.#received += bytes.length;
+    bodyTurnover.passed(bytes.length);
     if (this.#rejection !== null || this.#phase === 'answered' || this.#phase === 'over') return true;
     if (this.#sent) return this.#connection?.sendMore(bytes, this.#client.bodyLeft === 0) ?? true;
     this.#body = this.#body === null ? bytes : Buffer.concat([this.#body, bytes]);
@@ -274,11 +276,15 @@ export class FastExchange implements Exchange, AnswerListener {
       this.#corked = false;
       socket.uncork();
       // What the system has not taken is still to be read from where the upstream's bytes stand.
-      if (socket.writableLength > 0) this.#connection?.lend();
+      if (socket.writableLength > 0) this.#lend();
     }
     if (this.#phase === 'answering') return !socket.writableNeedDrain;
     if (this.#phase === 'answered') this.#whenWritten();
     return true;
+  }
+
+  #lend(): void {
+    if (this.#connection !== null) bodyTurnover.passed(this.#connection.lend());
   }
 
   failed(code: RejectionCode, progress: Progress): void {

@@ -136,9 +136,10 @@ export class UpstreamConnection {
     return this.#socket.write(body);
   }
 
-  /** Keeps the bytes that `data` brought from being read into again. */
-  lend(): void {
+  /** Keeps the bytes that `data` brought from being read into again. @returns how large their buffer is */
+  lend(): number {
     this.#lent = true;
+    return BUFFER_BYTES;
   }
 
   /** Lets the answer flow again after `readOver` returned false. */
