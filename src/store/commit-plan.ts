@@ -29,8 +29,9 @@ export function planCommit(mutations: readonly Mutation[]): CommitPlan {
   const last = lastOfEach(mutations);
   const claims = new Map<string, Mutation>();
   for (const mutation of last) {
-    const claim = claimOf(mutation);
-    if (claim === null) continue;
+    // As stores write it: halves of characters are all the same to them.
+    const claim = claimOf(mutation)?.toWellFormed();
+    if (claim === undefined) continue;
     if (claims.has(claim)) throw conflict(mutation);
     claims.set(claim, mutation);
   }

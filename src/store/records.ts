@@ -38,6 +38,17 @@ export function loginKey(login: string): string {
   return login.toLowerCase();
 }
 
+/**
+ * A value as JSON that every reader accepts. Half a surrogate pair is no character, and the JSON reader of Redis
+ * scripts refuses it, so it is written as what UTF-8 has in its place: U+FFFD.
+ */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!text.includes('\\ud')) return text;
+  // JSON.stringify escapes halves alone, in small letters; other escapes are passed over whole.
+  return text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (match) => (match.length === 6 ? '\ufffd' : match));
+}
+
 export function tokenText(token: Token): string {
   const record: TokenRecord = {
     name: token.name,
@@ -51,7 +62,7 @@ export function tokenText(token: Token): string {
     network: token.network.connection === 'ANYWHERE' ? undefined : token.network,
     revokedAt: token.revokedAt ?? undefined,
   };
-  return JSON.stringify(record);
+  return jsonText(record);
 }
 
 export function tokenFrom({ id, record, lastUsedAt }: StoredCredential): Token {
@@ -83,7 +94,7 @@ export function credentialFrom(stored: StoredCredential): Credential {
 
 /** A user's record carries its login key, so that a script can free it without knowing the rule. */
 export function userText(user: User): string {
-  return JSON.stringify({ ...user, loginKey: loginKey(user.login) });
+  return jsonText({ ...user, loginKey: loginKey(user.login) });
 }
 
 export function userFrom(record: string): User {

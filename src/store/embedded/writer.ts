@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Change, Mutation, Touch } from '../../domain/store.ts';
 import { announced, CHANGES_LISTED_MAX, type CommitPlan, conflict } from '../commit-plan.ts';
-import { loginKey, tokenText, userText } from '../records.ts';
+import { jsonText, loginKey, tokenText, userText } from '../records.ts';
 import { inTransaction } from './schema.ts';
 
 /** SQLite's extended result code for a UNIQUE constraint (https://www.sqlite.org/rescode.html). */
@@ -111,13 +111,13 @@ function columnsOf(mutation: Extract<Mutation, { put: string }>): SQLInputValue[
     case 'user':
       return [mutation.user.id, loginKey(mutation.user.login), userText(mutation.user)];
     case 'zone':
-      return [mutation.zone.id, mutation.zone.name, JSON.stringify(mutation.zone)];
+      return [mutation.zone.id, mutation.zone.name, jsonText(mutation.zone)];
     case 'agent':
-      return [mutation.agent.id, JSON.stringify(mutation.agent)];
+      return [mutation.agent.id, jsonText(mutation.agent)];
     case 'token':
       return [mutation.token.id, mutation.token.hash, tokenText(mutation.token), mutation.token.lastUsedAt];
     case 'share':
-      return [mutation.share.tokenId, JSON.stringify(mutation.share)];
+      return [mutation.share.tokenId, jsonText(mutation.share)];
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Change, type Mutation, StoreAway } from '../../domain/store.ts';
 import { CHANGES_LISTED_MAX, type CommitPlan, EVERYTHING, type Kind, recordOf } from '../commit-plan.ts';
-import { loginKey, tokenText, userText } from '../records.ts';
+import { jsonText, loginKey, tokenText, userText } from '../records.ts';
 import type { Connection } from './connection.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
@@ -137,7 +137,7 @@ function nameOf(mutation: Mutation): string {
 }
 
 function stepsText(mutations: readonly Mutation[]): string {
-  return JSON.stringify(mutations.map(stepOf));
+  return jsonText(mutations.map(stepOf));
 }
 
 function stepOf(mutation: Mutation): Step {
@@ -149,12 +149,12 @@ function stepOf(mutation: Mutation): Step {
     }
     case 'zone': {
       const { zone } = mutation;
-      return { kind: 'zone', id: zone.id, record: JSON.stringify(zone), name: zone.name };
+      return { kind: 'zone', id: zone.id, record: jsonText(zone), name: zone.name };
     }
     case 'agent':
-      return { kind: 'agent', id: mutation.agent.id, record: JSON.stringify(mutation.agent) };
+      return { kind: 'agent', id: mutation.agent.id, record: jsonText(mutation.agent) };
     case 'share':
-      return { kind: 'share', id: mutation.share.tokenId, record: JSON.stringify(mutation.share) };
+      return { kind: 'share', id: mutation.share.tokenId, record: jsonText(mutation.share) };
     case 'token': {
       const { id, hash, userId, createdAt, windowSeconds, revokedAt, lastUsedAt } = mutation.token;
       const windowMs = revokedAt === null ? windowSeconds * 1000 : undefined;

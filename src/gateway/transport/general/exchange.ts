@@ -185,10 +185,11 @@ export class GeneralExchange implements Exchange, CallListener {
 
   #rejectionFor(code: RejectionCode): Rejection {
     if (this.#permit === null) return reject(code);
-    const { credential, endpoint, spent } = this.#permit;
+    const { credential, client, endpoint, spent } = this.#permit;
     // The request has counted, so its caller is told where it stands.
     return reject(code, {
       credential,
+      client,
       endpoint: endpoint.name,
       spent,
       windowSeconds: endpoint.windowSeconds,
