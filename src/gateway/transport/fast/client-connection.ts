@@ -16,6 +16,8 @@ export interface ClientOwner {
 
 /** In how many pieces a head may come. */
 const MOST_PIECES = 8;
+/** What is so small is read as a whole. */
+const SMALL_BYTES = 1_024;
 /** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
@@ -142,7 +144,7 @@ export class ClientConnection {
     if (this.bodyLeft === 0) this.#waitingSince = null;
     const flowing =
       this.#exchange?.upload(length === bytes.length ? bytes : bytes.subarray(0, length)) ?? true;
-    if (!flowing) this.socket.pause();
+    if (!flowing && this.bodyLeft > 0) this.socket.pause();
     return length === bytes.length ? null : bytes.subarray(length);
   }
 
@@ -150,7 +152,7 @@ export class ClientConnection {
   #read(): void {
     this.#reading = true;
     while (this.#exchange === null && this.#bytes !== null && !this.socket.destroyed) {
-      const text = this.#bytes.toString('latin1', 0, this.#options.limits.headSize);
+      const text = this.#bytes.toString('latin1', 0, this.#endOfHead(this.#bytes));
       const reading = this.#judge(text);
       if (reading === null) {
         this.#speakLast('gateway.bug');
@@ -174,6 +176,13 @@ export class ClientConnection {
       this.#begin(this.#bytes);
     }
     this.#reading = false;
+  }
+
+  /** How far to look for a head. A body behind it would be kept in memory for as long as a piece of the head is. */
+  #endOfHead(bytes: Buffer): number {
+    if (bytes.length <= SMALL_BYTES) return bytes.length;
+    const end = bytes.indexOf('\r\n\r\n');
+    return Math.min(end === -1 ? bytes.length : end + 4, this.#options.limits.headSize);
   }
 
   #judge(text: string): Reading | null {

@@ -172,14 +172,23 @@ export class FastExchange implements Exchange, AnswerListener {
 
   opened(connection: UpstreamConnection): void {
     if (this.#permit === null || this.#choice === null) return;
+    try {
+      this.#write(connection, this.#permit, this.#choice);
+    } catch (bug) {
+      this.onBug(bug);
+      this.giveUp('gateway.bug');
+    }
+  }
+
+  #write(connection: UpstreamConnection, permit: Permit, choice: Choice): void {
     const { preserveHost, scheme } = this.#options;
     const facts = {
       preserveHost,
-      targetHost: this.#choice.host,
+      targetHost: choice.host,
       scheme,
       peerTrusted: this.#client.peerTrusted,
     };
-    let head = requestHead(this.arrival, this.#headers, this.#permit, facts);
+    let head = requestHead(this.arrival, this.#headers, permit, facts);
     let body = this.#body;
     if (body !== null && body.length <= WRITTEN_TOGETHER) {
       head += body.toString('latin1');
@@ -279,7 +288,11 @@ export class FastExchange implements Exchange, AnswerListener {
       if (socket.writableLength > 0) this.#lend();
     }
     if (this.#phase === 'answering') return !socket.writableNeedDrain;
-    if (this.#phase === 'answered') this.#whenWritten();
+    if (this.#phase === 'answered') {
+      // From here on it serves others.
+      this.#connection = null;
+      this.#whenWritten();
+    }
     return true;
   }
 
