@@ -27,6 +27,7 @@ import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { quickenStringMethods } from '../kernel/string-methods.ts';
 import { accessLine } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricSources } from '../telemetry/metrics.ts';
@@ -62,6 +63,7 @@ export async function assembleGateway(
   clock: Clock,
   log: Logger,
 ): Promise<Gateway> {
+  quickenStringMethods();
   const breaker = new Breaker(clock, STORE_RETRY_MS, (open) => {
     if (open) log.error({ component: 'store' }, 'the store is away: going on with what is known');
     else log.info({ component: 'store' }, 'the store is back');
