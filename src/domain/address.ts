@@ -165,8 +165,3 @@ function fromGroups(groups: readonly number[]): readonly number[] {
 function fromOctets(octets: readonly number[]): number {
   return octets.reduce((word, octet) => word * 256 + octet, 0);
 }
-
-function octetsOf(address: Address): number[] {
-  const [word = 0] = address.words;
-  return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
-}
