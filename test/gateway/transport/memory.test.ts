@@ -119,9 +119,11 @@ describe('the buffers of bodies', () => {
     });
     observer.observe({ entryTypes: ['gc'] });
     for (let collection = 0; collection < 50; collection += 1) collect();
-    while (kinds.length < 50) await new Promise(setImmediate);
+    const minor = () => kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR).length;
+    // V8 collects by itself meanwhile, too.
+    const others = 10;
+    while (minor() < 50 && kinds.length < 50 + others) await new Promise(setImmediate);
     observer.disconnect();
-    const minor = kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR);
-    expect(minor.length).toBeGreaterThanOrEqual(50);
+    expect(minor()).toBeGreaterThanOrEqual(50);
   });
 });
