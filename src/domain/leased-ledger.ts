@@ -65,7 +65,7 @@ export class LeasedLedger implements LimitLedger {
     return holding.refusal?.of(spend, this.#clock) ?? endpoint.refusal?.of(spend, this.#clock) ?? null;
   }
 
-  /** Gives back what is held. What is spent afterwards is asked for one by one. */
+  /** Gives back what is held, so that others can spend it. Nothing is to be spent here afterwards. */
   async close(): Promise<void> {
     for (const stop of this.#timers) stop();
     const returns: Promise<void>[] = [];

@@ -16,7 +16,7 @@ export interface Spent {
   readonly scope: 'token' | 'endpoint';
   /** That budget's size in requests a window. */
   readonly limit: number;
-  /** What is left of it in this window after this request. */
+  /** What is left of it in this window after this request; where budgets are leased, an estimate (docs/limits.md). */
   readonly remaining: number;
   /** When the window ends: milliseconds since the epoch, a whole second. */
   readonly resetAt: number;
