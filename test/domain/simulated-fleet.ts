@@ -69,7 +69,7 @@ class SimulatedFleet {
   #gateways: SimulatedGateway[] = [];
   #gone: SimulatedGateway[] = [];
   #limits: Limits;
-  #former: Former[] = [];
+  readonly #former: Former[] = [];
   readonly #idle = new Set<SimulatedGateway>();
   #refused = 0;
   #problem: string | null = null;
@@ -153,7 +153,8 @@ class SimulatedFleet {
   }
 
   #forgetLater(limits: Limits): void {
-    this.#former.push({ limits, until: this.#world.monotonic() + this.#settleMs });
+    if (this.#climate.changes > 0)
+      this.#former.push({ limits, until: this.#world.monotonic() + this.#settleMs });
   }
 
   #someLimits(): Limits {
@@ -178,18 +179,29 @@ class SimulatedFleet {
     for (let i = 0; i < count; i++) {
       const tokenId = this.#random.pick(this.#tokens);
       const spent = gateway.ledger.spend({ endpoint, tokenId, share: shares.get(tokenId) ?? 0 });
-      if (!(spent instanceof Promise)) this.#answered(tokenId, spent);
-      else
-        spent.then(
-          (answer) => gateway.machine.deliver(() => this.#answered(tokenId, answer)),
-          (error: unknown) => {
-            if (!(error instanceof StoreAway)) this.#problem ??= `${error}`;
-          },
-        );
+      if (spent instanceof Promise) this.#wait(gateway, tokenId, spent);
+      else this.#answered(tokenId, spent, this.#world.monotonic());
     }
   }
 
-  #answered(tokenId: string, { admitted, remaining, resetAt, limit }: Spent): void {
+  #wait(gateway: SimulatedGateway, tokenId: string, spent: Promise<Spent>): void {
+    const { believed, machine } = gateway;
+    const since = this.#world.monotonic();
+    const answered = (answer: Spent) => {
+      this.#answered(tokenId, answer, since);
+      // It may have been asked for under limits that its gateway has left since.
+      if (gateway.believed !== believed) this.#forgetLater(believed);
+    };
+    spent.then(
+      (answer) => machine.deliver(() => answered(answer)),
+      (error: unknown) => {
+        if (!(error instanceof StoreAway)) this.#problem ??= `${error}`;
+      },
+    );
+  }
+
+  /** @param since when the request came */
+  #answered(tokenId: string, { admitted, remaining, resetAt, limit }: Spent, since: number): void {
     if (remaining < 0 || remaining > limit) this.#problem ??= `${remaining} of ${limit} were said to be left`;
     if (!admitted) {
       this.#refused += 1;
@@ -202,18 +214,19 @@ class SimulatedFleet {
       this.#admitted.set(resetAt, window);
     }
     const own = window.byToken.get(tokenId) ?? 0;
-    const now = this.#world.monotonic();
-    this.#former = this.#former.filter(({ until }) => until >= now);
-    const inForce = [
-      ...this.#gateways.map(({ believed }) => believed),
-      ...this.#former.map((each) => each.limits),
-    ];
+    const inForce = this.#inForce(since);
     const max = Math.max(...inForce.map((limits) => limits.max));
     const share = Math.max(...inForce.map(({ shares }) => shares.get(tokenId) ?? 0));
     if (window.all >= max) this.#problem ??= `request ${window.all + 1} of ${max} was admitted`;
     if (own >= share) this.#problem ??= `request ${own + 1} of ${share} was admitted to ${tokenId}`;
     window.all += 1;
     window.byToken.set(tokenId, own + 1);
+  }
+
+  /** What any gateway goes by, or has gone by since then. */
+  #inForce(since: number): Limits[] {
+    const former = this.#former.filter(({ until }) => until >= since);
+    return [...this.#gateways.map(({ believed }) => believed), ...former.map(({ limits }) => limits)];
   }
 
   #outcome(): Outcome {
