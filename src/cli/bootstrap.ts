@@ -65,6 +65,7 @@ export async function bootstrap(store: Management, options: BootstrapOptions): P
     createdAt: now,
     lastUpdatedAt: now,
     lastUsedAt: null,
+    previous: null,
     revokedAt: null,
   });
   const mutations: Mutation[] = [
