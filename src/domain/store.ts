@@ -10,8 +10,8 @@ export class StoreAway extends Error {
 }
 
 /**
- * Why the store refused a commit. `held`: another record holds the name, login, secret or token that one of its
- * records claims. `changed`: a record is no longer as it was read. `in-use`: a token refers to the zone.
+ * Why the store refused a commit. `held`: another record holds the name, login or secret that one of its records
+ * claims. `changed`: a record is no longer as it was read. `in-use`: a token refers to the zone.
  */
 export type ConflictReason = 'held' | 'changed' | 'in-use';
 
@@ -97,10 +97,12 @@ interface Replaces<T> {
 /**
  * One step of a commit. `put` writes a record in place of the one with the same id (tokens: except `lastUsedAt`,
  * which only usage moves, forward), `remove` takes it away, `append` writes to the System Log. `expect` writes
- * nothing, and holds when the others are written: the zone is still as it was read; no token that is not revoked
- * refers to the zone.
+ * nothing and must hold before the others are written: the zone is still as it was read; no token that is not
+ * revoked refers to the zone.
  */
-export type Mutation =
+export type Mutation = RecordMutation | EventMutation | Expectation;
+
+export type RecordMutation =
   | ({ readonly put: 'user'; readonly user: User } & Replaces<User>)
   | ({ readonly put: 'zone'; readonly zone: Zone } & Replaces<Zone>)
   | ({ readonly put: 'agent'; readonly agent: Agent } & Replaces<Agent>)
@@ -109,8 +111,14 @@ export type Mutation =
   | ({ readonly put: 'setting'; readonly name: string; readonly value: unknown } & Replaces<unknown>)
   | ({ readonly remove: 'zone'; readonly id: string } & Replaces<Zone>)
   | ({ readonly remove: 'agent'; readonly id: string } & Replaces<Agent>)
-  | ({ readonly remove: 'token'; readonly id: string } & Replaces<Token>)
-  | { readonly append: 'event'; readonly event: LogEvent }
+  | ({ readonly remove: 'token'; readonly id: string } & Replaces<Token>);
+
+export interface EventMutation {
+  readonly append: 'event';
+  readonly event: LogEvent;
+}
+
+export type Expectation =
   | { readonly expect: 'zone'; readonly zone: Zone }
   | { readonly expect: 'zone-unused'; readonly id: string };
 
@@ -148,8 +156,8 @@ export interface EventPage {
 export interface Management {
   /**
    * Writes all of the mutations or none, then tells every subscriber.
-   * @throws StoreConflict when a zone name, user login, token secret or a token's share is held by another record,
-   * or an expectation does not hold (`Mutation`); nothing was written
+   * @throws StoreConflict when a zone name, user login or token secret is held by another record, or a record is
+   * not as it was expected to be (`Mutation`); nothing was written
    */
   commit(mutations: readonly Mutation[]): Promise<void>;
   user(id: string): Promise<User | null>;
