@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts';
 import { parseAddress } from '../domain/address.ts';
 import { compileAddressSet } from '../domain/address-set.ts';
 import { compileEndpoints } from '../domain/endpoint-match.ts';
+import { tightestReading } from '../domain/endpoint-readings.ts';
 import { InProcessLedger } from '../domain/limit-window.ts';
 import type { Change, Store } from '../domain/store.ts';
 import type { Credential } from '../domain/token.ts';
@@ -33,7 +34,7 @@ import { RequestCounts } from '../telemetry/request-counts.ts';
 /** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
 const STORE_RETRY_MS = 1_000;
 /** How often open streams are held against their tokens' expiry, in milliseconds. */
-const STREAM_CHECK_MS = 1_000;
+const STREAM_CHECK_MS = 5_000;
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
 const UPSTREAM_KEEP_ALIVE_MS = 4_000;
 /** How long a WebSocket may take to close after its Close frame, in milliseconds. */
@@ -83,11 +84,12 @@ export async function assembleGateway(
   );
   const trustedProxies = compileAddressSet(zone.trustedProxies);
   const fallback = new InProcessLedger(clock);
+  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
   const gate = createGate({
     resolver,
     trustedProxies,
     zones: new ZoneStage(directory),
-    endpointOf: compileEndpoints(config.endpoints, { name: 'unmatched', match: [], ...limit.unmatched }),
+    endpointOf: tightestReading(compileEndpoints(config.endpoints, unmatched)),
     limits: new LimitStage(store.ledger, fallback, clock, breaker, limit),
     clock,
   });

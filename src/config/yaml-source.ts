@@ -29,8 +29,9 @@ export interface YamlSource {
  * Reads YAML 1.2, without aliases. The environment's values are put into the parsed tree and not into the text, so
  * that no value can add a setting.
  * @param file the name of the file, for problems
+ * @param env null leaves references to the environment as they are written
  */
-export function readYaml(text: string, file: string, env: Environment): YamlSource {
+export function readYaml(text: string, file: string, env: Environment | null): YamlSource {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const problemAt = (offset: number, path: readonly PropertyKey[], message: string): Problem => {
@@ -42,7 +43,7 @@ export function readYaml(text: string, file: string, env: Environment): YamlSour
     // What else is wrong on a line follows from the first.
     .filter((problem, index, all) => all.findIndex(({ line }) => line === problem.line) === index);
   const findings: Finding[] = [];
-  if (syntax.length === 0) substituteIn(document.contents, [], env, findings);
+  if (syntax.length === 0 && env !== null) substituteIn(document.contents, [], env, findings);
   const value: unknown = syntax.length === 0 ? document.toJS() : undefined;
   const locate = ({ path, message }: Finding) =>
     problemAt(offsetOf(document, path), written(value, path), message);
@@ -72,7 +73,8 @@ function syntaxMessage({ code, message }: YAMLError, text: string): string {
   if (code === 'DUPLICATE_KEY') return 'the same key is given twice: leave one of the two out';
   // YAML reads the braces of an unquoted reference as its own, which its message cannot know.
   const hint = text.includes('${') ? ` (inside { } and [ ], write a reference in quotes: "\${NAME}")` : '';
-  return `is not YAML: ${message}${hint}`;
+  // What stands behind a colon is quoted from the file, and may be a secret.
+  return `is not YAML: ${message.replace(/: .*$/s, '')}${hint}`;
 }
 
 /** The path as far as the file has it in parts: a list that was written as one text has no parts there. */

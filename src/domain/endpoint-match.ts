@@ -39,8 +39,9 @@ interface Branch<E> {
  *
  * @param endpoints no two of them with the same claim (see `sameClaim`)
  * @param fallback what requests get that no rule matches
- * @returns a look-up by method, in capitals, and path, in normal form and without the query. Case matters. One slash
- *   at the end makes no difference. A variable segment is never empty, but its part in braces may be, if the segment
+ * @returns a look-up by method, in capitals, and path, in normal form and without the query. The case of letters in
+ *   a path makes no difference: to many servers it makes none, so it must not lead past an endpoint. Nor does one slash
+ *   at the end. A variable segment is never empty, but its part in braces may be, if the segment
  *   has fixed text.
  * @throws Error for a rule that parseMatch refuses, or for two endpoints with the same claim
  */
@@ -52,7 +53,7 @@ export function compileEndpoints<E extends { readonly match: readonly string[] }
   for (const endpoint of endpoints) {
     for (const match of endpoint.match) claim(root, parseMatch(match), match, endpoint);
   }
-  return (method, path) => find(root, method, path, 1)?.endpoint ?? fallback;
+  return (method, path) => find(root, method, path.toLowerCase(), 1)?.endpoint ?? fallback;
 }
 
 function newPlace<E>(): Place<E> {
@@ -75,11 +76,13 @@ function claim<E>(root: Place<E>, rule: MatchRule, match: string, endpoint: E): 
 /** The place that a segment of a rule leads to, made when it is new. */
 function step<E>(from: Place<E>, segment: Segment): Place<E> {
   if (typeof segment === 'string') {
-    const known = from.literals.get(segment) ?? newPlace<E>();
-    from.literals.set(segment, known);
+    const literal = segment.toLowerCase();
+    const known = from.literals.get(literal) ?? newPlace<E>();
+    from.literals.set(literal, known);
     return known;
   }
-  const { before, after } = segment;
+  const before = segment.before.toLowerCase();
+  const after = segment.after.toLowerCase();
   const known = from.variables.find((branch) => branch.before === before && branch.after === after);
   if (known !== undefined) return known.place;
   const place = newPlace<E>();
@@ -93,7 +96,7 @@ function fixedLength(branch: { readonly before: string; readonly after: string }
 }
 
 /**
- * The best claim on the part of `path` from `start`, where a segment begins. Branches are tried in the order of
+ * The best claim on the part of `path`, in small letters, from `start`, where a segment begins. Branches are tried in the order of
  * specificity, so the first exact claim is the best, and of prefixes equally long the first is.
  */
 function find<E>(place: Place<E>, method: string, path: string, start: number): Claim<E> | undefined {

@@ -49,8 +49,15 @@ export function sameClaim(a: MatchRule, b: MatchRule): boolean {
 }
 
 function sameShape(a: Segment, b: Segment | undefined): boolean {
-  if (typeof a === 'string' || typeof b !== 'object') return a === b;
-  return a.before === b.before && a.after === b.after;
+  if (typeof a === 'string' || typeof b === 'string') {
+    return typeof a === 'string' && typeof b === 'string' && sameText(a, b);
+  }
+  return b !== undefined && sameText(a.before, b.before) && sameText(a.after, b.after);
+}
+
+// The matcher does not tell letters apart by their case.
+function sameText(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
 }
 
 function parseMethods(text: string): readonly string[] {

@@ -52,7 +52,10 @@ export interface ChangeListener {
 
 /** Pushes what any process wrote to this store. */
 export interface Changes {
-  /** Delivers every change from the moment the promise resolves until the returned function is called. */
+  /**
+   * Delivers every change from the moment the promise resolves until the returned function is called. Where changes
+   * cannot arrive just now, the listener hears of a gap at once, and again when they can.
+   */
   subscribe(listener: ChangeListener): Promise<() => void>;
 }
 
@@ -155,9 +158,12 @@ export interface EventPage {
 /** What management reads and writes. Reads reject with StoreAway. */
 export interface Management {
   /**
-   * Writes all of the mutations or none, then tells every subscriber.
+   * Writes all of the mutations or none, then tells every subscriber; those in this process before it resolves.
+   * What counts is the state afterwards: records may exchange names in one commit, and of several mutations of one
+   * record the last counts.
    * @throws StoreConflict when a zone name, user login or token secret is held by another record, or a record is
    * not as it was expected to be (`Mutation`); nothing was written
+   * @throws StoreAway when the store did not say whether it was written: it is, or will be, whole or not at all
    */
   commit(mutations: readonly Mutation[]): Promise<void>;
   user(id: string): Promise<User | null>;

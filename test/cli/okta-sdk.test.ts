@@ -101,17 +101,16 @@ describe("Okta's SDK through the gateway", () => {
   it('sits out a 429 and is served when the window has ended', async () => {
     seen.length = 0;
     const { userApi } = client(secret);
-    await userApi.getUser({ userId: '00u1' });
-    await userApi.getUser({ userId: '00u2' });
-    await userApi.getUser({ userId: '00u3' });
-    expect(seen.map((request) => request.url)).toEqual([
-      '/api/v1/users/00u1',
-      '/api/v1/users/00u2',
-      '/api/v1/users/00u3',
-    ]);
-    const retried = seen.filter((request) => request.headers['x-okta-retry-count'] !== undefined);
-    expect(retried.length).toBeGreaterThan(0);
-    expect(retried[0]?.headers['x-okta-retry-for']).toMatch(/^[0-9a-f]{32}$/);
+    const retried = () => seen.find((request) => request.headers['x-okta-retry-count'] !== undefined);
+    // Two requests a second pass. How many are asked before one has to wait depends on where the second begins.
+    let asked = 0;
+    while (retried() === undefined && asked < 50) {
+      asked += 1;
+      const user = await userApi.getUser({ userId: `00u${asked}` });
+      expect(user.id).toBe(`00u${asked}`);
+    }
+    expect(retried()?.headers['x-okta-retry-for']).toMatch(/^[0-9a-f]{32}$/);
+    expect(seen).toHaveLength(asked);
   });
 
   it("reads a refusal as Okta's error", async () => {

@@ -21,7 +21,10 @@ describe('a rule covers exactly what it says', () => {
     ['* /x', 'PROPFIND', '/x', true],
     ['GET /x', 'GET', '/x/', true],
     ['GET /x', 'GET', '/x/y', false],
-    ['GET /x', 'GET', '/X', false],
+    ['GET /x', 'GET', '/X', true],
+    ['GET /Xy', 'GET', '/xY', true],
+    ['GET /a{x}B', 'GET', '/A1b', true],
+    ['GET /x', 'get', '/x', false],
     ['GET /x', 'GET', '/xy', false],
     ['GET /x', 'GET', '/', false],
     ['GET /', 'GET', '/', true],
@@ -101,6 +104,10 @@ test('two endpoints with the same claim are refused', () => {
   );
 });
 
+test('two endpoints whose claims differ in the case of letters alone are refused', () => {
+  expect(() => matcher(['GET /x/{id}/Y', 'GET /X/{id}/y'])).toThrow('another endpoint already claims');
+});
+
 test('an endpoint may say the same twice', () => {
   const twice = { name: 'a', match: ['GET /x/{id}', 'GET,PUT /x/{name}'] };
   expect(compileEndpoints([twice], FALLBACK)('PUT', '/x/1')).toBe(twice);
@@ -113,7 +120,7 @@ test('a path of a hundred thousand segments is matched no deeper than the rules 
 
 // Few words, so that generated rules and paths meet often.
 const variable = fc.constantFrom('{}', '{}', 'a{}', '{}b', 'ab{}', 'a{}b', '{}ab', 'ab{}ba');
-const literal = fc.constantFrom('a', 'b', 'ab', 'aab', '__proto__', 'constructor');
+const literal = fc.constantFrom('a', 'b', 'ab', 'aab', 'aB', '__proto__', 'constructor');
 const methods = fc.oneof(
   fc.constant('*'),
   fc.subarray(['GET', 'HEAD', 'POST'], { minLength: 1 }).map((names) => names.join(',')),

@@ -20,7 +20,7 @@ function read(match: string): OracleRule {
     methods: methods.split(','),
     exact,
     segments,
-    path: new RegExp(`^${pattern}${exact ? '/?' : '(/.*)?'}$`),
+    path: new RegExp(`^${pattern}${exact ? '/?' : '(/.*)?'}$`, 'i'),
   };
 }
 

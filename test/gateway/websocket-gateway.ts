@@ -72,6 +72,7 @@ export interface WebSocketGatewayOptions {
   readonly timeLimits?: Partial<WebSocketTimeLimits>;
   readonly retries?: number;
   readonly preserveHost?: boolean;
+  readonly isTrusted?: (peer: string) => boolean;
 }
 
 /** Routes `/none` nowhere; limits `/scarce` to 2 requests a minute, of which one token may take 1. */
@@ -183,7 +184,7 @@ export async function startWebSocketGateway(options: WebSocketGatewayOptions): P
     scheme: 'http',
     preserveHost: options.preserveHost ?? false,
     retries: options.retries ?? 1,
-    isTrusted: () => false,
+    isTrusted: options.isTrusted ?? (() => false),
   } as const;
   const timeLimits = { ...TIME_LIMITS, ...options.timeLimits };
   const upgrades = createWebSocketUpgrades({ ...transportOptions, timeLimits });

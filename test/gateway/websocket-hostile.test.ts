@@ -195,6 +195,8 @@ describe('an upstream that does not agree', () => {
     ],
     ['HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n', 403, '0\r\n\r\n'],
     ['HTTP/1.1 204 No Content\r\n\r\n', 204, ''],
+    ['HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n', 204, ''],
+    ['HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n', 304, ''],
     [
       'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 426 Upgrade Required\r\nContent-Length: 1\r\n\r\n-',
       426,
@@ -357,6 +359,31 @@ describe('an upstream that does not agree', () => {
     const received = await rawClient(gateway.port, upgradeHead(secret)).closed;
     expect(received).not.toContain('\r\n0\r\n\r\n');
     expect(await gateway.settled(1)).toMatchObject([{ decision: 'forwarded', status: 403, complete: false }]);
+  });
+});
+
+describe('a bug', () => {
+  it.each([
+    ['before the upstream is asked', 1],
+    ['when the upstream is asked again', 2],
+  ])('%s costs its own exchange and no more', async (_, fatalCall) => {
+    const upstream = await startScripted(reset);
+    cleanup.push(upstream.close);
+    let calls = 0;
+    const gateway = await startWebSocketGateway({
+      targets: [upstream.origin],
+      isTrusted() {
+        calls += 1;
+        if (calls === fatalCall) throw new Error('bug');
+        return false;
+      },
+    });
+    cleanup.push(gateway.close);
+    const { secret } = await gateway.issue();
+    expectLastAnswer(await rawClient(gateway.port, upgradeHead(secret)).closed, 500);
+    expect(await gateway.settled(1)).toMatchObject([{ decision: 'gateway.bug', status: 500 }]);
+    expect(gateway.bugs).toMatchObject([{ message: 'bug' }]);
+    expect(gateway.upstreams.targets()[0]?.busy).toBe(0);
   });
 });
 

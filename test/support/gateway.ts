@@ -57,7 +57,8 @@ const LIMITS: Limits = {
   stallTimeoutMs: 60_000,
 };
 
-const HEAD: HeadOptions = {
+/** What heads are judged by unless a test says otherwise. */
+export const HEAD: HeadOptions = {
   schemes: ['SSWS'],
   credentialHeader: null,
   passCredential: false,

@@ -1,4 +1,4 @@
-import { buildConnector, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Health, type HealthOptions, type HealthState } from './health.ts';
 
 export interface TargetOptions extends HealthOptions {
@@ -28,6 +28,8 @@ export class Target {
   /** Host and, if not the scheme's own, port: what `Host` says to the target. */
   readonly host: string;
   readonly pool: Pool;
+  /** Sends requests over the pool. */
+  readonly dispatcher: Dispatcher;
   readonly health: Health;
   busy = 0;
 
@@ -48,13 +50,22 @@ export class Target {
       pipelining: 1,
       allowH2: false,
     });
+    this.dispatcher = url.protocol === 'https:' ? this.pool.compose(named(url.hostname)) : this.pool;
   }
 }
 
 /**
- * Opens connections to the target, and to nothing else: undici would take the TLS server name from the request's
- * `Host`, which is the client's word.
+ * Calls the target by one name. Without it undici would take each request's `Host` for the name of the TLS server,
+ * and open a new connection whenever that changes.
  */
+function named(servername: string): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const withName = { ...options, servername };
+    return dispatch(withName, handler);
+  };
+}
+
+/** Opens connections to the target, and to nothing else: a name that a request brings has no say in it. */
 function connector(timeout: number): buildConnector.connector {
   const connect = buildConnector({ allowH2: false, timeout });
   return ({ servername: _, ...target }, callback) =>

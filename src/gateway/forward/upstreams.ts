@@ -104,14 +104,14 @@ function covers(prefix: string, path: string): boolean {
 }
 
 function take(target: Target, { name, targets }: Upstream, clock: Clock): Choice {
-  const { health, origin, host, pool } = target;
+  const { health, origin, host, dispatcher } = target;
   target.busy += 1;
   health.taken();
   return {
     upstream: name,
     origin,
     host,
-    dispatcher: pool,
+    dispatcher,
     answered: () => health.answered(),
     done(result) {
       target.busy -= 1;

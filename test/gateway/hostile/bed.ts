@@ -1,6 +1,7 @@
 import { compileAddressSet } from '../../../src/domain/address-set.ts';
 import type { Endpoint } from '../../../src/domain/endpoint.ts';
 import { compileEndpoints } from '../../../src/domain/endpoint-match.ts';
+import { tightestReading } from '../../../src/domain/endpoint-readings.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import type { Token } from '../../../src/domain/token.ts';
 import type { Outcome } from '../../../src/gateway/exchange.ts';
@@ -100,7 +101,7 @@ export async function openBed(start: StartTransport): Promise<Bed> {
     resolver,
     trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
-    endpointOf: compileEndpoints(ENDPOINTS, UNMATCHED),
+    endpointOf: tightestReading(compileEndpoints(ENDPOINTS, UNMATCHED)),
     limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
       defaultPercentage: 50,
       onStoreAway: 'deny',

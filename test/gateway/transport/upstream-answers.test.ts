@@ -1,6 +1,8 @@
 import { errors } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { headRules } from '../../../src/gateway/listen/head.ts';
 import { upstreamFailure } from '../../../src/gateway/transport/general/upstream-failure.ts';
+import { HEAD, startGateway } from '../../support/gateway.ts';
 import { stage } from './stage.ts';
 import { answering, ok, request, type Wire } from './wire.ts';
 
@@ -217,6 +219,67 @@ describe('an upstream that does not answer', () => {
     c.send(request('GET /other', 'Connection: close'));
     expect(await c.all()).toMatch(/^HTTP\/1\.1 404 /);
     expect(await g.outcome(0)).toMatchObject({ decision: 'forward.no-route', upstream: null });
+  });
+});
+
+describe('a TLS upstream', () => {
+  it("is called by its own name, and not by the client's Host", async () => {
+    const up = await upstream(async (wire) => {
+      await wire.until('localhost');
+      wire.socket.destroy();
+    });
+    const g = await gateway({
+      upstreams: [up.origin.replace('http://127.0.0.1', 'https://localhost')],
+      transport: { preserveHost: true },
+    });
+    const c = await client(g);
+    c.send(request('GET /a', 'Connection: close'));
+    expect(await c.all()).toMatch(/^HTTP\/1\.1 502 /);
+    expect((await up.wire(0)).received).not.toContain('api.example');
+    expect(await g.outcome(0)).toMatchObject({ decision: 'forward.connect' });
+  });
+});
+
+describe('a bug', () => {
+  it('in choosing a target is a 500, and the connection goes on', async () => {
+    const up = await upstream(answering(ok('fine')));
+    const g = await startGateway({ upstreams: [up.origin] });
+    const { choose } = g.upstreams;
+    g.upstreams.choose = (path) => {
+      if (path === '/bug') throw new Error('a bug');
+      return choose(path);
+    };
+    const c = await client(g);
+    c.send(request('GET /bug') + request('GET /a', 'Connection: close'));
+    expect(await c.all()).toMatch(/^HTTP\/1\.1 500 [\s\S]*HTTP\/1\.1 200 OK\r\n/);
+    expect(g.bugs).toMatchObject([{ message: 'a bug' }]);
+    expect(g.outcomes[0]).toMatchObject({ decision: 'gateway.bug', status: 500 });
+    await g.close();
+  });
+
+  it('in judging a head is a 500, and the next connection is served', async () => {
+    const up = await upstream(answering(ok('fine')));
+    const roleOf = headRules(HEAD).roleOf;
+    const g = await startGateway({
+      upstreams: [up.origin],
+      transport: {
+        rules: {
+          ...HEAD,
+          roleOf(name) {
+            if (name === 'X-Bug') throw new Error('a bug');
+            return roleOf(name);
+          },
+        },
+      },
+    });
+    const c = await client(g);
+    c.send(request('GET /a', 'X-Bug: a'));
+    expect(await c.all()).toMatch(/^HTTP\/1\.1 500 /);
+    const next = await client(g);
+    next.send(request('GET /a', 'Connection: close'));
+    expect(await next.all()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(g.bugs).toMatchObject([{ message: 'a bug' }]);
+    await g.close();
   });
 });
 

@@ -4,11 +4,12 @@ import { type Arrival, type Permit, type Rejection, reject } from '../../decisio
 import type { Exchange } from '../../exchange.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
 import { responseHeaders } from '../../forward/response-headers.ts';
+import type { Choice } from '../../forward/upstreams.ts';
 import type { Head } from '../../listen/head.ts';
+import { Answer, isEventStream } from './answer.ts';
 import type { GeneralTransportOptions } from './options.ts';
 import { Pace } from './pace.ts';
 import { answerRefusal } from './refusal-answer.ts';
-import { announcedTrailers, passingTrailers } from './trailers.ts';
 import { Upload } from './upload.ts';
 import { type CallListener, UpstreamCall } from './upstream-call.ts';
 
@@ -30,6 +31,7 @@ export class GeneralExchange implements Exchange, CallListener {
   readonly #head: Head;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  readonly #answer: Answer;
   readonly #isLast: () => boolean;
   readonly #options: GeneralTransportOptions;
   #permit: Permit | null = null;
@@ -40,9 +42,6 @@ export class GeneralExchange implements Exchange, CallListener {
   #call: UpstreamCall | null = null;
   #origin: string | undefined;
   #triesLeft: number;
-  #bodyBegun = false;
-  #trailers: readonly string[] = [];
-  #stalledSince: number | null = null;
   #leaveStreams: (() => void) | null = null;
 
   /** @param isLast whether the connection takes no further request, so that this answer says it closes */
@@ -57,6 +56,7 @@ export class GeneralExchange implements Exchange, CallListener {
     this.#head = head;
     this.#req = req;
     this.#res = res;
+    this.#answer = new Answer(req, res);
     this.#isLast = isLast;
     this.#options = options;
     this.#triesLeft = options.retries;
@@ -78,33 +78,25 @@ export class GeneralExchange implements Exchange, CallListener {
       this.#settle();
       return;
     }
-    try {
-      if (this.#head.expectsContinue) this.#res.writeContinue();
-      if (this.#head.body !== 'none' && this.#head.body !== 0) this.#beginUpload();
-      this.#send(permit);
-    } catch (bug) {
-      this.onBug(bug);
-      this.giveUp('gateway.bug');
-    }
+    if (this.#head.expectsContinue) this.#res.writeContinue();
+    if (this.#head.body !== 'none' && this.#head.body !== 0) this.#beginUpload();
+    this.#send(permit);
   }
 
-  /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
+  /** The request is broken behind its head: its answer says so, or breaks off, or has been given already. */
   giveUp(code: RejectionCode): void {
+    if (this.#res.writableEnded || this.#res.destroyed) return;
     this.#abandonCall();
-    if (this.#res.headersSent) this.cut();
+    if (this.#res.headersSent) this.#answer.cut();
     else this.#fail(code);
   }
 
   /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
   tick(now: number): void {
     const upload = this.#upload;
-    if (upload !== null && this.#pace?.tooSlow(now, upload.waiting, upload.received))
-      this.giveUp('listen.timeout');
-    const { writableNeedDrain, writableEnded, writableFinished } = this.#res;
-    if (!writableNeedDrain && (!writableEnded || writableFinished)) this.#stalledSince = null;
-    else this.#stalledSince ??= now;
-    const stalledMs = this.#stalledSince === null ? 0 : now - this.#stalledSince;
-    if (stalledMs > this.#options.limits.stallTimeoutMs) this.cut();
+    const slow = upload !== null && this.#pace?.tooSlow(now, upload.waiting, upload.received);
+    if (slow) this.giveUp('listen.timeout');
+    if (this.#answer.stalledMs(now) > this.#options.limits.stallTimeoutMs) this.cut();
   }
 
   #beginUpload(): void {
@@ -115,30 +107,33 @@ export class GeneralExchange implements Exchange, CallListener {
 
   /** @param except the origin that has just failed */
   #send(permit: Permit, except?: string): void {
-    const { upstreams, preserveHost, scheme, isTrusted } = this.#options;
-    const choice = upstreams.choose(this.arrival.path, except);
-    if (typeof choice === 'string') {
-      this.#fail(choice);
-      return;
+    try {
+      const choice = this.#options.upstreams.choose(this.arrival.path, except);
+      if (typeof choice === 'string') this.#fail(choice);
+      else this.#sendTo(choice, permit);
+    } catch (bug) {
+      this.onBug(bug);
+      this.giveUp('gateway.bug');
     }
+  }
+
+  #sendTo(choice: Choice, permit: Permit): void {
+    const { preserveHost, scheme, isTrusted } = this.#options;
+    const { method, path, query, peer } = this.arrival;
     this.#upstream = choice.upstream;
     this.#origin = choice.origin;
+    this.#call = new UpstreamCall(choice, this);
     const headers = requestHeaders(this.#head, permit, {
       preserveHost,
       targetHost: choice.host,
       scheme,
-      peerTrusted: isTrusted(this.arrival.peer),
+      peerTrusted: isTrusted(peer),
     });
-    const { method, path, query } = this.arrival;
-    this.#call = new UpstreamCall(choice, this);
     this.#call.start({ method, target: path + query, headers, body: this.#upload });
   }
 
   information(status: number, headers: readonly string[]): void {
-    // HTTP/1.0 has none (RFC 9110 §15.2).
-    if (this.#req.httpVersion === '1.0') return;
-    if (status === 102) this.#res.writeProcessing();
-    else this.#hint(headers);
+    this.#answer.inform(status, headers);
   }
 
   head(status: number, upstream: readonly string[]): boolean {
@@ -146,33 +141,21 @@ export class GeneralExchange implements Exchange, CallListener {
     const facts = { requestId: this.arrival.requestId, now: this.#options.clock.now() };
     const headers = responseHeaders(upstream, this.#permit, facts);
     if (headers === null) return false;
-    // RFC 9110 §8.6: there is no body to measure.
-    if (status === 204) removeHeader(headers, 'content-length');
-    this.#announceTrailers(status, upstream, headers);
     // What is still to come of the request would stand before the next one.
     if (this.#isLast() || (this.#upload !== null && !this.#req.complete)) headers.push('Connection', 'close');
-    try {
-      this.#res.writeHead(status, headers);
-    } catch {
-      return false;
-    }
-    this.#res.on('drain', this.#drained);
-    // An event stream may be silent for long: its head does not wait for the first byte of its body.
-    setImmediate(this.#flushHead);
+    this.#answer.begin(status, headers, upstream, () => this.#call?.resume());
     if (isEventStream(headers))
       this.#leaveStreams = this.#options.streams.add(this.#permit, () => this.cut());
     return true;
   }
 
   data(chunk: Buffer): boolean {
-    this.#bodyBegun = true;
-    return this.#res.write(chunk);
+    return this.#answer.write(chunk);
   }
 
   end(trailers: readonly string[]): void {
     this.#call = null;
-    if (this.#trailers.length > 0) this.#res.addTrailers(passingTrailers(trailers, this.#trailers));
-    this.#res.end();
+    this.#answer.end(trailers);
   }
 
   failed(code: RejectionCode, sent: boolean): void {
@@ -185,36 +168,13 @@ export class GeneralExchange implements Exchange, CallListener {
     } else this.#fail(code);
   }
 
-  /** Breaks the answer off, so that nobody can take it for complete. */
   cut(): void {
     this.#abandonCall();
-    // On HTTP/1.0 a body may end with the connection; only a reset tells that it did not.
-    if (this.#req.httpVersion === '1.0') this.#req.socket.resetAndDestroy();
-    else this.#res.destroy();
+    this.#answer.cut();
   }
 
   onBug(bug: unknown): void {
     this.#options.onBug(bug, this.arrival.requestId);
-  }
-
-  #hint(headers: readonly string[]): void {
-    const link: string[] = [];
-    for (let at = 0; at + 1 < headers.length; at += 2) {
-      if (headers[at]?.toLowerCase() === 'link') link.push(headers[at + 1] ?? '');
-    }
-    try {
-      this.#res.writeEarlyHints({ link });
-    } catch {
-      // Not a link as node:http knows them; a hint may be left out.
-    }
-  }
-
-  #announceTrailers(status: number, upstream: readonly string[], headers: string[]): void {
-    const framedInChunks = this.#req.httpVersion === '1.1' && placeOf(headers, 'content-length') === -1;
-    const hasBody = this.arrival.method !== 'HEAD' && status !== 204 && status !== 304;
-    if (!framedInChunks || !hasBody) return;
-    this.#trailers = announcedTrailers(upstream);
-    if (this.#trailers.length > 0) headers.push('Trailer', this.#trailers.join(', '));
   }
 
   #fail(code: RejectionCode): void {
@@ -256,15 +216,6 @@ export class GeneralExchange implements Exchange, CallListener {
     this.#upload?.destroy();
   }
 
-  #drained = (): void => {
-    this.#stalledSince = null;
-    this.#call?.resume();
-  };
-
-  #flushHead = (): void => {
-    if (!this.#bodyBegun && !this.#res.writableEnded && !this.#res.destroyed) this.#res.flushHeaders();
-  };
-
   /** The response has reached its end, or its connection has. */
   #closed = (): void => {
     this.#leaveStreams?.();
@@ -284,22 +235,4 @@ export class GeneralExchange implements Exchange, CallListener {
       upstream: this.#upstream,
     });
   }
-}
-
-/** The place of a header in a list of names and values in turn, or -1. */
-function placeOf(headers: readonly string[], lowered: string): number {
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() === lowered) return at;
-  }
-  return -1;
-}
-
-function removeHeader(headers: string[], lowered: string): void {
-  const at = placeOf(headers, lowered);
-  if (at !== -1) headers.splice(at, 2);
-}
-
-function isEventStream(headers: readonly string[]): boolean {
-  const at = placeOf(headers, 'content-type');
-  return at !== -1 && (headers[at + 1] ?? '').toLowerCase().startsWith('text/event-stream');
 }

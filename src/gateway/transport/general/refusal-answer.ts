@@ -20,7 +20,7 @@ export function answerRefusal(
 ): void {
   const { status, headers, body } = renderRefusal(rejection, { requestId, form, now: clock.now() });
   if (close) headers.push('Connection', 'close');
-  res.writeHead(status, headers);
+  res.writeHead(status, STATUS_CODES[status] ?? '', headers);
   res.end(body);
 }
 

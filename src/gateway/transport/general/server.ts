@@ -167,9 +167,15 @@ function closed(server: Server): Promise<void> {
 function judge(
   { method = '', url = '', httpVersion, rawHeaders }: IncomingMessage,
   { peer }: Connection,
-  { rules }: GeneralTransportOptions,
+  { rules, onBug }: GeneralTransportOptions,
 ): Head | RejectionCode {
-  return judgeHead({ method, url, httpVersion, rawHeaders }, peer, rules);
+  try {
+    return judgeHead({ method, url, httpVersion, rawHeaders }, peer, rules);
+  } catch (bug) {
+    // node:http would let it end the process.
+    onBug(bug, null);
+    return 'gateway.bug';
+  }
 }
 
 /** Begins to answer a request: judges its head, and lets what is good into the pipeline. */

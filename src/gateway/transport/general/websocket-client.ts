@@ -77,8 +77,8 @@ export class UpgradeClient {
   passBack(response: IncomingMessage, headers: readonly string[], idleMs: number, sent: () => void): void {
     this.#answered = true;
     const status = response.statusCode ?? 0;
-    const hasLength = response.headers['content-length'] !== undefined;
-    const framing = hasLength || status === 204 || status === 304 ? [] : ['Transfer-Encoding', 'chunked'];
+    const hasFraming = response.headers['content-length'] !== undefined || status === 204 || status === 304;
+    const framing = hasFraming ? [] : ['Transfer-Encoding', 'chunked'];
     this.#socket.setTimeout(idleMs, () => this.#socket.destroy());
     this.#socket.write(head(status, [...headers, ...framing, 'Connection', 'close']), 'latin1');
     const done = (cut: Error | null | undefined) => {
@@ -87,7 +87,7 @@ export class UpgradeClient {
       sent();
       this.#closeSoon();
     };
-    if (framing.length === 0) pipeline(response, this.#socket, done);
+    if (hasFraming) pipeline(response, this.#socket, done);
     else pipeline(response, inChunks(), this.#socket, done);
   }
 

@@ -30,7 +30,7 @@ export interface Parting {
 
 // Says no more than a refusal does: revoked, expired and deactivated look the same.
 const TOKEN_UNUSABLE: Parting = { code: 1008, reason: 'Invalid token provided' };
-const SHUTDOWN: Parting = { code: 1001, reason: 'The gateway is shutting down' };
+const SHUTDOWN: Parting = { code: 1001, reason: 'the gateway is going away' };
 
 /**
  * One upgrade request, from the gate's decision to the end of the tunnel. Its last event is that the client's
@@ -70,7 +70,7 @@ export class WebSocketExchange implements Exchange {
   }
 
   refuse(rejection: Rejection): void {
-    if (this.#phase === 'answering') return;
+    if (this.#phase === 'answering' || this.#phase === 'tunnel') return;
     this.#phase = 'answering';
     this.#rejection = rejection;
     this.#giveUpHandshake();
@@ -102,13 +102,7 @@ export class WebSocketExchange implements Exchange {
       if (this.#phase === 'answering') this.#client.destroy();
       else this.part(why === 'shutdown' ? SHUTDOWN : TOKEN_UNUSABLE);
     });
-    try {
-      this.#attempt(permit, this.#options.retries);
-    } catch (bug) {
-      this.#options.onBug(bug, this.arrival.requestId);
-      this.#release('abandoned');
-      this.refuse(reject('gateway.bug', known(permit)));
-    }
+    this.#orBug(() => this.#attempt(permit, this.#options.retries));
   }
 
   /** Ends the tunnel with a Close frame; one that is not open yet, as soon as it opens. */
@@ -149,7 +143,9 @@ export class WebSocketExchange implements Exchange {
       key,
       ...timeLimits,
     };
-    this.#giveUpHandshake = shakeHands(handshake, clock, (end) => this.#onHandshake(end, permit, left));
+    this.#giveUpHandshake = shakeHands(handshake, clock, (end) =>
+      this.#orBug(() => this.#onHandshake(end, permit, left)),
+    );
   }
 
   #onHandshake(end: HandshakeEnd, permit: Permit, left: number): void {
@@ -191,10 +187,23 @@ export class WebSocketExchange implements Exchange {
   #passBack(response: IncomingMessage, headers: readonly string[]): void {
     this.#phase = 'answering';
     this.#status = response.statusCode ?? 0;
-    this.#client.passBack(response, headers, this.#options.timeLimits.idleMs, () => {
+    // RFC 9110 §8.6: there is no body to measure.
+    const passed = this.#status === 204 ? withoutLength(headers) : headers;
+    this.#client.passBack(response, passed, this.#options.timeLimits.idleMs, () => {
       this.#release('answered');
       this.#settle(true);
     });
+  }
+
+  /** An exception is a bug, and costs no more than this exchange. */
+  #orBug(step: () => void): void {
+    try {
+      step();
+    } catch (bug) {
+      this.#options.onBug(bug, this.arrival.requestId);
+      if (this.#phase === 'shaking') this.refuse(reject('gateway.bug'));
+      else this.#client.destroy();
+    }
   }
 
   /** The client's connection is closed, whoever closed it. */
@@ -230,4 +239,9 @@ export class WebSocketExchange implements Exchange {
 /** What a refusal behind the gate knows of the caller. */
 function known({ credential, endpoint }: Permit): { credential: Credential; endpoint: string } {
   return { credential, endpoint: endpoint.name };
+}
+
+function withoutLength(headers: readonly string[]): string[] {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-length');
+  return at === -1 ? [...headers] : headers.toSpliced(at, 2);
 }

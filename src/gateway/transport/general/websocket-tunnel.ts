@@ -47,7 +47,7 @@ export class Tunnel extends Duplex {
       upstream.destroy();
     });
     upstream.once('close', (failed: boolean) => {
-      if (failed && this.#parting === null) client.destroy();
+      if (failed && !this.#parted) client.destroy();
     });
   }
 

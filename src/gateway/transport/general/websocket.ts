@@ -32,8 +32,8 @@ export type WebSocketOptions = Omit<GeneralTransportOptions, 'limits'> & {
 
 export interface WebSocketUpgrades {
   /**
-   * Takes over a connection on the `upgrade` event of Node's server. The server must have let no earlier request of
-   * the connection be still unanswered.
+   * Takes over a connection on the `upgrade` event of Node's server, when no earlier request of the connection is
+   * still being answered.
    * @param early the bytes that came behind the request's head
    */
   handle(req: IncomingMessage, socket: Socket, early: Buffer): void;
@@ -59,7 +59,7 @@ interface Upgrade {
 export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpgrades {
   const { clock, rules, timeLimits, pipeline } = options;
   const upgrades = new Set<Upgrade>();
-  let parting: Parting | null = null;
+  let shutdown: { readonly parting: Parting; readonly done: Promise<void> } | null = null;
   let onLast: () => void = () => {};
 
   function leave(upgrade: Upgrade): void {
@@ -70,29 +70,42 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
   function enter(request: UpgradeRequest, socket: Socket): void {
     const exchange = new WebSocketExchange(options, request, socket, () => leave(exchange));
     upgrades.add(exchange);
-    if (parting !== null) exchange.part(parting);
+    if (shutdown !== null) exchange.part(shutdown.parting);
     pipeline.enter(exchange);
   }
 
+  /** Refuses what has no place in the pipeline. */
   function turnAway(code: RejectionCode, socket: Socket): void {
-    const client = new UpgradeClient(socket, clock, timeLimits.graceMs, {
-      early() {},
-      closed: () => leave(upgrade),
-    });
-    const upgrade: Upgrade = { part() {}, destroy: () => client.destroy() };
-    upgrades.add(upgrade);
     const rejection = reject(code);
     const facts = { requestId: newRequestId(), form: options.refusalForm, now: clock.now() };
     const refusal = renderRefusal(rejection, facts);
-    client.refuse(refusal, () => {});
-    pipeline.settled({
-      arrival: null,
-      decision: code,
-      permit: null,
-      rejection,
-      status: refusal.status,
-      complete: true,
-      upstream: null,
+    let status = 0;
+    const client = new UpgradeClient(socket, clock, timeLimits.graceMs, {
+      early() {},
+      closed() {
+        leave(upgrade);
+        const outcome = { arrival: null, decision: code, permit: null, rejection, upstream: null };
+        pipeline.settled({ ...outcome, status, complete: status !== 0 });
+      },
+    });
+    const upgrade: Upgrade = { part() {}, destroy: () => client.destroy() };
+    upgrades.add(upgrade);
+    client.refuse(refusal, () => {
+      status = refusal.status;
+    });
+  }
+
+  function partAll(parting: Parting): Promise<void> {
+    for (const upgrade of upgrades) upgrade.part(parting);
+    return new Promise((resolve) => {
+      const cancel = clock.after(timeLimits.graceMs, () => {
+        for (const upgrade of upgrades) upgrade.destroy();
+      });
+      onLast = () => {
+        cancel();
+        resolve();
+      };
+      if (upgrades.size === 0) onLast();
     });
   }
 
@@ -109,19 +122,9 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
       } else enter({ head, key }, socket);
     },
     closeAll(code, reason) {
-      const last = { code, reason };
-      parting = last;
-      for (const upgrade of upgrades) upgrade.part(last);
-      return new Promise((resolve) => {
-        const cancel = clock.after(timeLimits.graceMs, () => {
-          for (const upgrade of upgrades) upgrade.destroy();
-        });
-        onLast = () => {
-          cancel();
-          resolve();
-        };
-        if (upgrades.size === 0) onLast();
-      });
+      const parting = { code, reason };
+      shutdown ??= { parting, done: partAll(parting) };
+      return shutdown.done;
     },
     get open() {
       return upgrades.size;

@@ -73,6 +73,11 @@ export function connectionTable(start: StartTransport): void {
     });
   });
 
+  const outsider = async () => {
+    const { secret } = await bed.issue({ network: { connection: 'ZONE', include: ['ALL_IP_ZONES'] } });
+    return secret;
+  };
+
   describe('the body of a refused request', () => {
     const refusals: readonly (readonly [string, number, () => Promise<string> | string, string])[] = [
       ['for its token', 401, () => 'tg_unknown', REFUSED],
@@ -80,10 +85,6 @@ export function connectionTable(start: StartTransport): void {
       ['for where it comes from', 403, () => outsider(), REFUSED],
       ['for the limit', 429, () => spender(), '/tight'],
     ];
-    const outsider = async () => {
-      const { secret } = await bed.issue({ network: { connection: 'ZONE', include: ['ALL_IP_ZONES'] } });
-      return secret;
-    };
     const spender = async () => {
       const { secret } = await bed.issue();
       for (;;) {
@@ -316,6 +317,40 @@ export function connectionTable(start: StartTransport): void {
       ['with a passable request behind it', HANDSHAKE, `GET ${REFUSED} HTTP/1.1\r\nHost: a\r\n\r\n`],
     ])('to a WebSocket %s is refused', async (_, lines, behind) => {
       await expectRefusal(bed, get(REFUSED, bed.secret, lines) + behind, 400);
+    });
+
+    it.each<[string, number, () => Promise<string> | string]>([
+      ['no token', 403, () => ''],
+      ['junk for a token', 401, () => 'junk'],
+      ['a revoked token', 401, async () => (await bed.issue({ revokedAt: bed.clock.now() })).secret],
+      ['an expired token', 401, async () => (await bed.issue({ createdAt: 0, windowSeconds: 60 })).secret],
+      ['a token from elsewhere', 403, () => outsider()],
+    ])(
+      'to a WebSocket with %s is refused by the gate, before the upstream hears of it',
+      async (_, status, secretOf) => {
+        const before = bed.upstream.requests.length;
+        client.send(get(REFUSED, await secretOf(), HANDSHAKE) + SMUGGLED_REQUEST);
+        expect([status, 400]).toContain((await client.response())?.status);
+        expect(await client.responses()).toEqual([]);
+        client = await RawClient.connect(bed.port);
+        client.send(get(REFUSED, await secretOf(), HANDSHAKE));
+        expect((await client.response())?.status).toBe(status);
+        expect(await client.responses()).toEqual([]);
+        expect(bed.upstream.requests.length).toBe(before);
+      },
+    );
+
+    it('to a WebSocket counts as a request, and is refused when the rate is spent', async () => {
+      const { secret } = await bed.issue();
+      const statuses: (number | undefined)[] = [];
+      for (let at = 0; at < 3; at += 1) {
+        bed.upstream.answer = answerUpgrade;
+        const socket = await RawClient.connect(bed.port);
+        socket.send(get('/tight', secret, HANDSHAKE));
+        statuses.push((await socket.response())?.status);
+        socket.destroy();
+      }
+      expect(statuses.at(-1)).toBe(429);
     });
 
     it('to a WebSocket by POST is refused', async () => {

@@ -1,0 +1,35 @@
+import type { Endpoint } from './endpoint.ts';
+
+/** Finds the endpoint of a method, in capitals, and a path, in normal form. */
+type EndpointOf<E> = (method: string, path: string) => E;
+
+// Escapes that most servers take for a letter of a name, and some for the end of a segment, of the path, or for nothing.
+const AMBIGUOUS = /%(?:3B|3F|23|20|C2%A0|2B|2C|3D)/;
+
+/**
+ * A look-up that cannot be led past an endpoint by what servers read in different ways: an escaped `;` (some cut the
+ * segment there), `?` or `#` (some cut the path there), spaces at the end of a segment (some drop them), and escaped
+ * `+`, `,` and `=`, which a rule may have as they are. Such a path is matched in both readings, and the tighter endpoint
+ * holds: refusing it would keep good names from their upstream.
+ */
+export function tightestReading<E extends Endpoint>(endpointOf: EndpointOf<E>): EndpointOf<E> {
+  return (method, path) => {
+    const found = endpointOf(method, path);
+    if (!AMBIGUOUS.test(path)) return found;
+    const other = endpointOf(method, otherReading(path));
+    return rate(other) < rate(found) ? other : found;
+  };
+}
+
+function otherReading(path: string): string {
+  return path
+    .replace(/%(?:3F|23).*$/, '')
+    .replaceAll(/%3B[^/]*/g, '')
+    .replaceAll(/(?:%20|%C2%A0)+(?=\/|$)/g, '')
+    .replaceAll(/%(?:2B|2C|3D)/g, decodeURIComponent);
+}
+
+/** Requests a second. */
+function rate({ max, windowSeconds }: Endpoint): number {
+  return max === null ? Number.POSITIVE_INFINITY : max / windowSeconds;
+}
