@@ -1,0 +1,121 @@
+/**
+ * Puts the control plane together. Who makes a request is found out by the gateway's own stages, resolve and zone,
+ * so that a token is worth the same on both ports.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Config } from '../config/config.ts';
+import { RateLimit } from '../control/rate-limit.ts';
+import { resources } from '../control/resources.ts';
+import { type Authenticate, createControlServer } from '../control/server.ts';
+import { readChain } from '../domain/address-chain.ts';
+import { compileAddressSet } from '../domain/address-set.ts';
+import { mintSecret, secretIndex } from '../domain/secret.ts';
+import type { Store } from '../domain/store.ts';
+import { UsageQueue } from '../gateway/account/usage-queue.ts';
+import { secretIn } from '../gateway/listen/credential.ts';
+import { Resolver } from '../gateway/resolve/resolver.ts';
+import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
+import { ZoneStage } from '../gateway/zone/zone-stage.ts';
+import { Breaker } from '../kernel/breaker.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+
+/** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
+const STORE_RETRY_MS = 1_000;
+/** How many tokens the management API remembers: administrators are few. */
+const CACHED_TOKENS = 1_000;
+
+export interface Control {
+  /** @param port 0 takes any free one */
+  listen(port: number, host: string): Promise<AddressInfo>;
+  /** Lets requests under way end, and writes what waits. */
+  stop(): Promise<void>;
+}
+
+/** @param store stays the caller's to close, after `stop` */
+export async function assembleControl(
+  config: Config,
+  store: Store,
+  clock: Clock,
+  log: Logger,
+): Promise<Control> {
+  const { resolve, control } = config;
+  const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
+  const identity = await assembleIdentity(config, store, clock, usage);
+  const rateLimit = new RateLimit(clock, {
+    ...control.limit,
+    defaultPercentage: config.limit.defaultPercentage,
+  });
+  const server = createControlServer({
+    operations: resources({
+      store,
+      mint() {
+        const secret = mintSecret(resolve.prefix);
+        return { secret, hash: secretIndex(secret, resolve.pepper) };
+      },
+    }),
+    authenticate: identity.authenticate,
+    rateLimit,
+    clock,
+    bodySize: control.bodySize,
+    publicUrl: control.publicUrl,
+    onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
+  });
+  return {
+    listen: (port, host) => server.listen(port, host),
+    async stop() {
+      await server.close();
+      identity.stop();
+      await rateLimit.close();
+      await usage.close().catch((error: unknown) => {
+        log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
+      });
+    },
+  };
+}
+
+/** The gateway's stages resolve and zone, for requests that administer. */
+async function assembleIdentity(
+  { resolve, zone }: Config,
+  store: Store,
+  clock: Clock,
+  usage: UsageQueue,
+): Promise<{ readonly authenticate: Authenticate; stop(): void }> {
+  const breaker = new Breaker(clock, STORE_RETRY_MS);
+  const resolver = new Resolver(
+    store,
+    clock,
+    breaker,
+    { ...resolve, size: CACHED_TOKENS },
+    { lookup: () => {} },
+  );
+  const directory = new ZoneDirectory(store, clock, breaker, resolve);
+  const zones = new ZoneStage(directory);
+  const trustedProxies = compileAddressSet(zone.trustedProxies);
+  const stop = await store.subscribe({
+    onChange(change) {
+      resolver.changed(change);
+      directory.changed(change);
+    },
+    onGap() {
+      resolver.gap();
+      directory.gap();
+    },
+  });
+  return {
+    stop,
+    async authenticate({ authorization, peer, forwardedFor }) {
+      const secret = authorization === null ? null : secretIn(authorization, resolve.schemes);
+      const found = await resolver.resolve(secret);
+      if (typeof found === 'string') return found;
+      const { token, owner, share } = found.credential;
+      // A token that may act has an owner; `unusable` in domain/token.ts holds that.
+      if (owner === null) return 'resolve.owner-inactive';
+      const chain = readChain(peer, forwardedFor, trustedProxies);
+      const outside = await zones.check(found.credential, chain);
+      if (outside !== null) return outside;
+      usage.note(token);
+      return { user: owner, token, share, chain };
+    },
+  };
+}

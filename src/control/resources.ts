@@ -1,0 +1,8 @@
+import type { ControlParts } from './control-parts.ts';
+import type { Operation } from './operation.ts';
+import { tokenOperations } from './tokens/operations.ts';
+
+/** Every operation of the management API, one line for each resource. */
+export function resources(parts: ControlParts): readonly Operation[] {
+  return [...tokenOperations(parts)];
+}
