@@ -4,12 +4,19 @@ import type { RequestFacts } from './operation.ts';
 /**
  * The `Link` headers of a page, one for each relation, with absolute addresses, as Okta's SDKs follow them (docs/okta.md §1).
  * @param next the cursor that the next page starts behind; null on the last page
+ * @param dropped parameters that the next page is not asked with, because its cursor stands for them
  */
-export function pageLinks({ origin, target }: RequestFacts, next: string | null, limit: number | null) {
+export function pageLinks(
+  { origin, target }: RequestFacts,
+  next: string | null,
+  limit: number | null,
+  dropped: readonly string[] = [],
+) {
   const self = new URL(target, origin);
   const links = [`<${absolute(origin, self)}>; rel="self"`];
   if (next !== null) {
     const following = new URL(self);
+    for (const name of dropped) following.searchParams.delete(name);
     following.searchParams.set('after', next);
     if (limit !== null) following.searchParams.set('limit', String(limit));
     links.push(`<${absolute(origin, following)}>; rel="next"`);

@@ -1,8 +1,9 @@
 import type { ControlParts } from './control-parts.ts';
+import { logOperations } from './log/operations.ts';
 import type { Operation } from './operation.ts';
 import { tokenOperations } from './tokens/operations.ts';
 
 /** Every operation of the management API, one line for each resource. */
 export function resources(parts: ControlParts): readonly Operation[] {
-  return [...tokenOperations(parts)];
+  return [...tokenOperations(parts), ...logOperations(parts)];
 }

@@ -40,7 +40,7 @@ const LENGTH_MAX = 4096;
 const DEPTH_MAX = 32;
 
 // A parenthesis, a quoted text as JSON has it, or a word.
-const TOKEN = /[()]|"(?:[^"\\]|\\.)*"|[^\s()"]+|"/y;
+const TOKENS = /[()]|"(?:[^"\\]|\\.)*"|[^\s()"]+|"/g;
 const FIELD = /^[A-Za-z][\w$-]*([.:][A-Za-z][\w$-]*)*$/;
 /** The operators as Okta lists them, whichever else it takes. */
 const EXPECTED = 'eq,co,sw,pr,gt,ge,lt,le';
@@ -109,7 +109,7 @@ class Reader {
 }
 
 function tokensOf(text: string): readonly Token[] {
-  return [...text.matchAll(new RegExp(TOKEN, 'g'))].map((match) => ({
+  return [...text.matchAll(TOKENS)].map((match) => ({
     text: match[0],
     position: match.index,
   }));
