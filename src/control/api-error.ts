@@ -77,11 +77,9 @@ export const WRONG_USER_STATUS = apiError(
   'E0000038',
   "This operation is not allowed in the user's current status.",
 );
-export const TOO_MANY_REQUESTS = apiError(
-  429,
-  'E0000047',
-  'API call exceeded rate limit due to too many requests.',
-);
+export const ROLE_ASSIGNED_ALREADY = apiError(409, 'E0000090', 'Duplicate role assignment exception.', [
+  'The role specified is already assigned to the user.',
+]);
 export const STORE_AWAY = rejected('resolve.store-away');
 export const INTERNAL = apiError(500, 'E0000009', 'Internal Server Error');
 

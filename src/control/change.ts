@@ -9,8 +9,8 @@ import type { AnyCall, Reply } from './operation.ts';
 const ATTEMPTS = 5;
 
 /**
- * Makes a change from fresh records: when the store finds that one of them was changed meanwhile, reads and judges
- * everything again, so that two people cannot undo each other's change without knowing.
+ * Makes a change from fresh records: when the store finds that one of them was changed meanwhile, or that a name was
+ * taken, reads and judges everything again, so that two people cannot undo each other's change without knowing.
  * @param attempt reads, judges and commits, with `replacing` or an expectation for what it read
  * @throws StoreConflict when it keeps happening
  */
@@ -19,8 +19,7 @@ export async function fromFresh(attempt: () => Promise<Reply>): Promise<Reply> {
     try {
       return await attempt();
     } catch (error) {
-      const changed = error instanceof StoreConflict && error.reason !== 'held';
-      if (!changed || count === ATTEMPTS) throw error;
+      if (!(error instanceof StoreConflict) || count === ATTEMPTS) throw error;
     }
   }
 }

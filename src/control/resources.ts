@@ -1,9 +1,16 @@
+import { agentOperations } from './agents/operations.ts';
 import type { ControlParts } from './control-parts.ts';
 import { logOperations } from './log/operations.ts';
 import type { Operation } from './operation.ts';
 import { tokenOperations } from './tokens/operations.ts';
+import { userOperations } from './users/operations.ts';
 
 /** Every operation of the management API, one line for each resource. */
 export function resources(parts: ControlParts): readonly Operation[] {
-  return [...tokenOperations(parts), ...logOperations(parts)];
+  return [
+    ...tokenOperations(parts),
+    ...userOperations(parts),
+    ...agentOperations(parts),
+    ...logOperations(parts),
+  ];
 }

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { clientOf } from '../domain/log-client.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import { StoreAway, StoreConflict } from '../domain/store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -22,7 +23,7 @@ import {
   rejected,
   STORE_AWAY,
 } from './api-error.ts';
-import { clientOf } from './log-client.ts';
+
 import { acceptsJson, bodyIsJson } from './media-type.ts';
 import type { Answer, Caller, Operation, RequestFacts } from './operation.ts';
 import { type Grant, grantFor } from './permissions.ts';
@@ -214,7 +215,8 @@ function factsOf(request: FastifyRequest, publicUrl: string | null): RequestFact
   return {
     id: request.id,
     origin: publicUrl ?? `http://${headers.host ?? 'localhost'}`,
-    target: request.originalUrl,
+    // Read as a reference, what begins with two slashes would name a host.
+    target: request.originalUrl.replace(/^\/+/, '/'),
     client: clientOf(
       request.admitted?.caller.chain.client ?? null,
       socket.remoteAddress ?? '',

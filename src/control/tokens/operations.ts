@@ -4,7 +4,7 @@ import { type ApiError, invalid } from '../api-error.ts';
 import { eventOf, fromFresh, precondition } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { lockOut } from '../lock-out.ts';
-import { type AnyCall, NO_CONTENT, type Operation, ok, operation, type Reply } from '../operation.ts';
+import { type AnyCall, type Operation, ok, operation, type Reply } from '../operation.ts';
 import { pageLinks } from '../paging.ts';
 import { queryFlag, shortText } from '../validation.ts';
 import { createApiToken } from './create.ts';
@@ -12,6 +12,7 @@ import { describeToken, tokenTargets } from './event-facts.ts';
 import { findToken } from './find.ts';
 import { listQuery, listTokens } from './list.ts';
 import { type JudgedNetwork, judgeNetwork } from './network.ts';
+import { revokeToken } from './revoke.ts';
 import { rotateApiToken } from './rotate.ts';
 import { networkSchema, TOKEN_NAME_MAX, tokenBody, tokenSchema, tokenTag } from './wire.ts';
 
@@ -89,7 +90,7 @@ export function tokenOperations(parts: ControlParts): readonly Operation[] {
       summary: 'Revoke the current API token',
       answer: { status: 204, schema: null },
       refusals: [400, 409],
-      handle: (call) => fromFresh(() => revoke(parts, call, call.caller.token.id)),
+      handle: (call) => fromFresh(() => revokeToken(parts, call, call.caller.token.id)),
     }),
     operation({
       id: 'revokeApiToken',
@@ -100,7 +101,7 @@ export function tokenOperations(parts: ControlParts): readonly Operation[] {
       description: "An agent's token can be revoked while its agent is not active.",
       answer: { status: 204, schema: null },
       refusals: [400, 404, 409],
-      handle: (call) => fromFresh(() => revoke(parts, call, call.params.apiTokenId)),
+      handle: (call) => fromFresh(() => revokeToken(parts, call, call.params.apiTokenId)),
     }),
     rotateApiToken(parts),
   ];
@@ -154,26 +155,4 @@ async function newNetwork(
   const judged = await judgeNetwork(body.network, store);
   if (judged.kind === 'error' || query.force || token.id !== caller.token.id) return judged;
   return lockOut(caller, 'network', judged.condition, judged.zones) ?? judged;
-}
-
-async function revoke(parts: ControlParts, call: AnyCall, id: string): Promise<Reply> {
-  const found = await findToken(parts, call, id);
-  if (found.kind === 'error') return found;
-  const { credential } = found;
-  const { token, agent } = credential;
-  if (agent?.status === 'ACTIVE') {
-    return invalid(
-      'apiTokenId',
-      `apiTokenId: The token belongs to the agent ${agent.name} (${agent.id}), which is active. Deactivate the agent first.`,
-    );
-  }
-  await parts.store.commit([
-    {
-      put: 'token',
-      token: { ...token, revokedAt: call.now, lastUpdatedAt: call.now, previous: null },
-      replacing: token,
-    },
-    eventOf(call, 'system.api_token.revoke', tokenTargets(credential), describeToken(credential)),
-  ]);
-  return NO_CONTENT;
 }
