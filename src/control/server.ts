@@ -23,7 +23,6 @@ import {
   rejected,
   STORE_AWAY,
 } from './api-error.ts';
-
 import { acceptsJson, bodyIsJson } from './media-type.ts';
 import type { Answer, Caller, Operation, RequestFacts } from './operation.ts';
 import { type Grant, grantFor } from './permissions.ts';

@@ -1,5 +1,5 @@
-import { formatAddress, parseAddress } from '../domain/address.ts';
-import type { LogClient } from '../domain/log-event.ts';
+import { formatAddress, parseAddress } from './address.ts';
+import type { LogClient } from './log-event.ts';
 
 /** No chain of hops is longer than this; what is claimed further out is left out. */
 const HOPS_MAX = 32;
