@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { RateLimit } from '../control/rate-limit.ts';
 import { resources } from '../control/resources.ts';
 import { type Authenticate, createControlServer } from '../control/server.ts';
+import { Sweeper } from '../control/sweeper.ts';
 import { readChain } from '../domain/address-chain.ts';
 import { compileAddressSet } from '../domain/address-set.ts';
 import { mintSecret, secretIndex } from '../domain/secret.ts';
@@ -61,10 +62,20 @@ export async function assembleControl(
     publicUrl: control.publicUrl,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
   });
+  const sweeper = new Sweeper(
+    store,
+    clock,
+    { everyMs: control.sweepEvery, retentionMs: control.logRetention },
+    {
+      swept: (revoked, purged) => log.info({ component: 'sweeper', revoked, purged }, 'swept'),
+      failed: (error) => log.error({ component: 'sweeper', err: error }, 'a sweep failed'),
+    },
+  );
   return {
     listen: (port, host) => server.listen(port, host),
     async stop() {
       await server.close();
+      await sweeper.close();
       identity.stop();
       await rateLimit.close();
       await usage.close().catch((error: unknown) => {

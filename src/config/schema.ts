@@ -280,6 +280,12 @@ const control = section({
     .transform(inSeconds)
     .prefault({})
     .describe('The limit of the management API itself, of which each token has its share.'),
+  sweepEvery: duration('1s', '1d')
+    .prefault('1m')
+    .describe(
+      'How often tokens that were unused for their whole window are revoked, and old events removed.',
+    ),
+  logRetention: duration('1d', '3650d').prefault('90d').describe('How long the System Log is kept.'),
 });
 
 const log = section({
