@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { configCheck } from './cli/config-check.ts';
-import { type Serving, serve } from './cli/serve.ts';
+import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 
 const program = new Command('tollgate')
@@ -11,10 +11,11 @@ const program = new Command('tollgate')
 
 program
   .command('serve', { isDefault: true })
-  .description('Start the gateway.')
+  .description('Start the gateway, the control plane, or both.')
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
-  .action(async ({ config }: { config: string }) => {
-    stopOnSignal(await serve(config, process.env, process.stdout));
+  .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
+  .action(async ({ config, role }: { config: string; role: ServeRole }) => {
+    stopOnSignal(await serve(config, process.env, process.stdout, role));
   });
 
 program

@@ -15,10 +15,14 @@ export interface MetricSources {
   readonly openConnections: () => number;
 }
 
-/** Declares every metric once; each reads its source when scraped, so a request costs no label set. */
-export function createMetrics(sources: MetricSources): Registry {
+/**
+ * Declares every metric once; each reads its source when scraped, so a request costs no label set.
+ * @param sources null for a process without a gateway, which has the process's own metrics alone
+ */
+export function createMetrics(sources: MetricSources | null): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  if (sources === null) return registry;
   const registers = [registry];
   new Counter({
     name: 'tollgate_requests_total',
