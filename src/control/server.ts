@@ -23,6 +23,7 @@ import {
   rejected,
   STORE_AWAY,
 } from './api-error.ts';
+import { describeAt } from './description/routes.ts';
 import { acceptsJson, bodyIsJson } from './media-type.ts';
 import type { Answer, Caller, Operation, RequestFacts } from './operation.ts';
 import { type Grant, grantFor } from './permissions.ts';
@@ -113,6 +114,7 @@ export function createControlServer(options: ControlServerOptions): ControlServe
   readJsonOnly(app);
   for (const operation of options.operations) route(app, operation, options);
   refuseOtherMethods(app, options.operations);
+  describeAt(app, options.operations);
   return {
     async listen(port, host) {
       await app.listen({ port, host });
@@ -255,5 +257,6 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
   reply.headers({ 'x-request-id': request.id, 'x-okta-request-id': request.id });
   for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value);
   if (answer.body === null) return reply.send();
-  return reply.type('application/json').send(JSON.stringify(answer.body));
+  // As bytes: of text, fastify would say the character set, which JSON does not have (RFC 8259 §11).
+  return reply.header('content-type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)));
 }

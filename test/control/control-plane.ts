@@ -8,6 +8,7 @@ import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { aToken, aUser } from '../support/records.ts';
+import { type Conformance, oktaConformance, ownConformance } from './conformance.ts';
 
 export interface ControlPlane {
   readonly store: Store;
@@ -60,6 +61,7 @@ export async function startControlPlane(
   const control = await assembleControl(config, store, clock, createLog('silent'));
   const { port } = await control.listen(0, '127.0.0.1');
   const origin = `http://127.0.0.1:${port}`;
+  await describeItself(origin);
   const person = async (roles: readonly Role[], facts: Partial<User> = {}): Promise<Person> => {
     const stamps = { createdAt: clock.now(), lastUpdatedAt: clock.now() };
     const user = aUser({ roles, ...stamps, ...facts });
@@ -83,7 +85,19 @@ export async function startControlPlane(
   };
 }
 
-/** Asks with that secret; with none when it is null. */
+let conformances: readonly Conformance[] | null = null;
+
+/** Reads the descriptions, once for each process, that every answer is held to from then on. */
+async function describeItself(origin: string): Promise<void> {
+  if (conformances !== null) return;
+  const description = await fetch(`${origin}/openapi.json`);
+  conformances = [ownConformance(await description.json()), oktaConformance()];
+}
+
+/**
+ * Asks with that secret; with none when it is null. Every answer must be as the API's own description and Okta's
+ * say, in whichever test it is given.
+ */
 export function asker(origin: string, secret: string | null): Ask {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(origin + path, {
@@ -97,6 +111,15 @@ export function asker(origin: string, secret: string | null): Ask {
     });
     const text = await response.text();
     const { status } = response;
+    const answered = {
+      method,
+      path: path.replace(/\?.*/s, '').replaceAll(/\/+/g, '/').replace(/\/$/, ''),
+      status,
+      text,
+    };
+    const faults = (conformances ?? []).flatMap((conformance) => conformance(answered));
+    if (faults.length > 0)
+      throw new Error(`${method} ${path} answers what it should not:\n${faults.join('\n')}\n${text}`);
     return { status, headers: response.headers, text, body: text === '' ? undefined : JSON.parse(text) };
   };
 }

@@ -14,57 +14,55 @@ const party = z.object({
   detailEntry: facts.nullable(),
 });
 
-export const logEventSchema = z
-  .object({
-    actor: party.describe('Who acted; for what happens by itself, the system.'),
-    client: z.object({
-      userAgent: z.object({ rawUserAgent: z.string(), os: text, browser: text }).nullable(),
-      zone: text,
-      device: text,
-      id: text,
-      ipAddress: text,
-      geographicalContext: z.null(),
-    }),
-    device: z.null(),
-    authenticationContext: z.object({
-      authenticationProvider: z.null(),
-      credentialProvider: z.null(),
-      credentialType: z.null(),
-      issuer: z.null(),
-      interface: z.null(),
-      authenticationStep: z.int(),
-      externalSessionId: text,
-    }),
-    displayMessage: z.string(),
-    eventType: z.string(),
-    outcome: z.object({ result: z.string(), reason: text }),
-    published: z.iso.datetime(),
-    securityContext: z.object({
-      asNumber: z.null(),
-      asOrg: z.null(),
-      isp: z.null(),
-      domain: z.null(),
-      isProxy: z.null(),
-    }),
-    severity: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']),
-    debugContext: z.object({ debugData: z.record(z.string(), z.string()) }),
-    legacyEventType: text,
-    transaction: z.object({ type: z.enum(['WEB', 'JOB']), id: text, detail: facts }),
-    uuid: z.string(),
-    version: z.string(),
-    request: z.object({
-      ipChain: z.array(
-        z.object({
-          ip: z.string(),
-          geographicalContext: z.null(),
-          version: z.enum(['V4', 'V6']),
-          source: text,
-        }),
-      ),
-    }),
-    target: z.array(party),
-  })
-  .meta({ id: 'LogEvent' });
+export const logEventSchema = z.object({
+  actor: party.describe('Who acted; for what happens by itself, the system.'),
+  client: z.object({
+    userAgent: z.object({ rawUserAgent: z.string(), os: text, browser: text }).nullable(),
+    zone: text,
+    device: text,
+    id: text,
+    ipAddress: text,
+    geographicalContext: z.null(),
+  }),
+  device: z.null(),
+  authenticationContext: z.object({
+    authenticationProvider: z.null(),
+    credentialProvider: z.null(),
+    credentialType: z.null(),
+    issuer: z.null(),
+    interface: z.null(),
+    authenticationStep: z.int(),
+    externalSessionId: text,
+  }),
+  displayMessage: z.string(),
+  eventType: z.string(),
+  outcome: z.object({ result: z.string(), reason: text }),
+  published: z.iso.datetime(),
+  securityContext: z.object({
+    asNumber: z.null(),
+    asOrg: z.null(),
+    isp: z.null(),
+    domain: z.null(),
+    isProxy: z.null(),
+  }),
+  severity: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']),
+  debugContext: z.object({ debugData: z.record(z.string(), z.string()) }),
+  legacyEventType: text,
+  transaction: z.object({ type: z.enum(['WEB', 'JOB']), id: text, detail: facts }),
+  uuid: z.string(),
+  version: z.string(),
+  request: z.object({
+    ipChain: z.array(
+      z.object({
+        ip: z.string(),
+        geographicalContext: z.null(),
+        version: z.enum(['V4', 'V6']),
+        source: text,
+      }),
+    ),
+  }),
+  target: z.array(party),
+});
 
 export type LogEventBody = z.output<typeof logEventSchema>;
 

@@ -12,7 +12,7 @@ import { reaches } from '../permissions.ts';
 import { percentage, shortText } from '../validation.ts';
 import { describeToken, tokenTargets } from './event-facts.ts';
 import { judgeNetwork } from './network.ts';
-import { networkSchema, TOKEN_NAME_MAX, tokenBody, tokenTag, tokenWithSecretSchema } from './wire.ts';
+import { networkInput, TOKEN_NAME_MAX, tokenBody, tokenTag, tokenWithSecretSchema } from './wire.ts';
 
 const creation = z.strictObject({
   name: shortText(TOKEN_NAME_MAX),
@@ -20,10 +20,7 @@ const creation = z.strictObject({
     .string()
     .optional()
     .describe('The owner: the caller unless given; only super administrators can make tokens for others.'),
-  network: z
-    .unknown()
-    .optional()
-    .meta({ ...z.toJSONSchema(networkSchema), description: 'Anywhere unless given.' }),
+  network: networkInput.describe('From where the token may be used; anywhere unless given.'),
   percentage: percentage().optional().describe("The token's share of each endpoint's maximum."),
   concurrencyPercentage: percentage().optional(),
   byEndpoint: z

@@ -14,7 +14,7 @@ import { listQuery, listTokens } from './list.ts';
 import { type JudgedNetwork, judgeNetwork } from './network.ts';
 import { revokeToken } from './revoke.ts';
 import { rotateApiToken } from './rotate.ts';
-import { networkSchema, TOKEN_NAME_MAX, tokenBody, tokenSchema, tokenTag } from './wire.ts';
+import { networkInput, TOKEN_NAME_MAX, tokenBody, tokenSchema, tokenTag } from './wire.ts';
 
 const TAG = 'API tokens';
 const TOKEN = '/api/v1/api-tokens/{apiTokenId}';
@@ -22,8 +22,7 @@ const TOKEN = '/api/v1/api-tokens/{apiTokenId}';
 const update = z.object({
   name: shortText(TOKEN_NAME_MAX).optional(),
   userId: z.string({ error: 'must be the id of a user' }).nullish(),
-  // Judged by the domain's own reader, which says more of what is wrong.
-  network: z.unknown().optional().meta(z.toJSONSchema(networkSchema)),
+  network: networkInput,
 });
 
 /** Everything that can be done with tokens: what Okta's API has, and what Okta keeps to its console. */

@@ -19,49 +19,52 @@ export const networkSchema = z
     description: 'From where the token may be used; with `ZONE` there is either `include` or `exclude`.',
   });
 
-export const tokenSchema = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    userId: z.string().describe('The owner: requests act as this user.'),
-    clientName: z.string(),
-    tokenWindow: z.string().describe('How long the token may stay unused: an ISO 8601 duration.'),
-    network: networkSchema,
-    expiresAt: z.iso.datetime(),
-    created: z.iso.datetime(),
-    lastUpdated: z.iso.datetime().describe('When it was last changed or used.'),
-    details: z
-      .object({
-        type: z.string().describe('`API`, the kind of the agent, or `SUSPICIOUS`.'),
-        status: z
-          .enum(TOKEN_STATUSES)
-          .describe(
-            '`YELLOW`: suspicious; `RED`: expires within seven days; `GREEN`: used within three days; `GRAY`: neither.',
-          ),
-        lastUsed: z.iso.datetime().nullable(),
-        ownerLogin: z.string().nullable(),
-        ownerStatus: z.string().nullable(),
-        roles: z.array(z.string()).describe("The owner's roles, which are the token's, live."),
-        agentId: z.string().nullable(),
-        percentage: z
-          .int()
-          .nullable()
-          .describe("The token's share of each endpoint's maximum; null: the default."),
-        concurrencyPercentage: z.int().nullable(),
-        byEndpoint: z.record(z.string(), z.int()).describe('Shares that hold at one endpoint, by its name.'),
-        previousSecretValidUntil: z.iso
-          .datetime()
-          .nullable()
-          .describe('Until when the secret before the last rotation is taken; null when it is not.'),
-      })
-      .describe('What Okta shows in its console only.'),
-    _links: z.object({ self: links, user: links }),
-  })
-  .meta({ id: 'ApiToken' });
+const { $schema: _, ...networkJson } = z.toJSONSchema(networkSchema);
 
-export const tokenWithSecretSchema = tokenSchema
-  .extend({ secret: z.string().describe('Shown in this answer and never again.') })
-  .meta({ id: 'ApiTokenWithSecret' });
+/** A network condition in a body: judged by the domain's own reader, which says more of what is wrong. */
+export const networkInput = z.unknown().meta(networkJson).optional();
+
+export const tokenSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  userId: z.string().describe('The owner: requests act as this user.'),
+  clientName: z.string(),
+  tokenWindow: z.string().describe('How long the token may stay unused: an ISO 8601 duration.'),
+  network: networkSchema,
+  expiresAt: z.iso.datetime(),
+  created: z.iso.datetime(),
+  lastUpdated: z.iso.datetime().describe('When it was last changed or used.'),
+  details: z
+    .object({
+      type: z.string().describe('`API`, the kind of the agent, or `SUSPICIOUS`.'),
+      status: z
+        .enum(TOKEN_STATUSES)
+        .describe(
+          '`YELLOW`: suspicious; `RED`: expires within seven days; `GREEN`: used within three days; `GRAY`: neither.',
+        ),
+      lastUsed: z.iso.datetime().nullable(),
+      ownerLogin: z.string().nullable(),
+      ownerStatus: z.string().nullable(),
+      roles: z.array(z.string()).describe("The owner's roles, which are the token's, live."),
+      agentId: z.string().nullable(),
+      percentage: z
+        .int()
+        .nullable()
+        .describe("The token's share of each endpoint's maximum; null: the default."),
+      concurrencyPercentage: z.int().nullable(),
+      byEndpoint: z.record(z.string(), z.int()).describe('Shares that hold at one endpoint, by its name.'),
+      previousSecretValidUntil: z.iso
+        .datetime()
+        .nullable()
+        .describe('Until when the secret before the last rotation is taken; null when it is not.'),
+    })
+    .describe('What Okta shows in its console only.'),
+  _links: z.object({ self: links, user: links }),
+});
+
+export const tokenWithSecretSchema = tokenSchema.extend({
+  secret: z.string().describe('Shown in this answer and never again.'),
+});
 
 /** A token in Okta's form, its keys in Okta's order (docs/okta.md §1), and what Okta shows in its console as `details`. */
 export function tokenBody(credential: Credential, origin: string, now: number) {
