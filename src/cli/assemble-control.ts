@@ -8,6 +8,7 @@ import { RateLimit } from '../control/rate-limit.ts';
 import { resources } from '../control/resources.ts';
 import { type Authenticate, createControlServer } from '../control/server.ts';
 import { Sweeper } from '../control/sweeper.ts';
+import { ensureSystemZones } from '../control/zones/system.ts';
 import { readChain } from '../domain/address-chain.ts';
 import { compileAddressSet } from '../domain/address-set.ts';
 import { mintSecret, secretIndex } from '../domain/secret.ts';
@@ -41,6 +42,7 @@ export async function assembleControl(
   log: Logger,
 ): Promise<Control> {
   const { resolve, control } = config;
+  await ensureSystemZones(store, clock.now());
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
   const identity = await assembleIdentity(config, store, clock, usage);
   const rateLimit = new RateLimit(clock, {
