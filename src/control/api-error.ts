@@ -88,6 +88,11 @@ export function badSearch(cause: string): ApiError {
   return apiError(400, 'E0000031', 'Invalid search criteria.', [cause]);
 }
 
+/** The same where Okta says in the summary what is not supported. */
+export function unsupportedSearch(summary: string): ApiError {
+  return apiError(400, 'E0000031', summary);
+}
+
 /** 400 for a SCIM filter that cannot be read. */
 export function badFilter(summary = 'Invalid SCIM filter.', causes: readonly string[] = []): ApiError {
   return apiError(400, 'E0000053', summary, causes);

@@ -1,4 +1,4 @@
-import { type ApiError, badFilter, badSearch } from '../api-error.ts';
+import { type ApiError, badFilter, unsupportedSearch } from '../api-error.ts';
 import { type Body, compileFilter } from '../filter/match.ts';
 import { comparisonsOf, type Filter, FilterProblem, parseFilter } from '../filter/parse.ts';
 
@@ -56,7 +56,7 @@ function unsupported(filter: Filter): ApiError | null {
       return badFilter(`field is not valid: ${field}`);
     }
     if (operator === 'co' && NOT_WITHIN.has(name)) {
-      return badSearch(
+      return unsupportedSearch(
         `The supplied combination of operator and field is not currently supported. Operator: ${operator}, Field: ${field}`,
       );
     }
