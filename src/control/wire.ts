@@ -1,4 +1,5 @@
 /** Small forms that all resources of Okta's API share. */
+import { z } from 'zod';
 
 /** A moment as Okta writes it: ISO 8601, UTC, with milliseconds. @param time milliseconds since the epoch */
 export function isoTime(time: number): string {
@@ -9,6 +10,9 @@ export function isoTime(time: number): string {
 export function isoSecond(time: number): string {
   return isoTime(time - (time % 1000));
 }
+
+/** A link as `link` makes it. */
+export const linkSchema = z.object({ href: z.string(), hints: z.object({ allow: z.array(z.string()) }) });
 
 /** A link with the methods it takes, in HAL. */
 export function link(href: string, ...allow: readonly string[]) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Agent } from '../../domain/user.ts';
 import { tokenWithSecretSchema } from '../tokens/wire.ts';
-import { isoSecond, link } from '../wire.ts';
+import { isoSecond, link, linkSchema } from '../wire.ts';
 
 export const agentSchema = z.object({
   id: z.string(),
@@ -11,7 +11,11 @@ export const agentSchema = z.object({
   created: z.iso.datetime(),
   lastUpdated: z.iso.datetime(),
   tokenIds: z.array(z.string()).describe("The agent's tokens that are not revoked."),
-  _links: z.record(z.string(), z.object({ href: z.string() })),
+  _links: z.object({
+    self: linkSchema,
+    activate: linkSchema.optional(),
+    deactivate: linkSchema.optional(),
+  }),
 });
 
 /** An agent, and the token that was made for it, if one was. */

@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { acceptsSecret, type Credential, expiresAt, type Token } from '../../domain/token.ts';
 import { entityTag } from '../etag.ts';
-import { isoDuration, isoSecond, isoTime, link } from '../wire.ts';
+import { isoDuration, isoSecond, isoTime, link, linkSchema } from '../wire.ts';
 import { statusOf, TOKEN_STATUSES, typeOf } from './status.ts';
 
 /** Longest name of a token. */
 export const TOKEN_NAME_MAX = 255;
-
-const links = z.object({ href: z.string(), hints: z.object({ allow: z.array(z.string()) }) });
 
 export const networkSchema = z
   .object({
@@ -59,7 +57,7 @@ export const tokenSchema = z.object({
         .describe('Until when the secret before the last rotation is taken; null when it is not.'),
     })
     .describe('What Okta shows in its console only.'),
-  _links: z.object({ self: links, user: links }),
+  _links: z.object({ self: linkSchema, user: linkSchema }),
 });
 
 export const tokenWithSecretSchema = tokenSchema.extend({
