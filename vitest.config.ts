@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // A bound for what never comes, not a measure of speed: a busy machine may take its time.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -9,6 +9,14 @@ export interface Figures {
   readonly cpuMicroseconds: number;
 }
 
+/** Microseconds of processor time a request. */
+export interface Price {
+  readonly median: number;
+  /** The least and the greatest of the rounds' own medians: how far the price is to be believed. */
+  readonly least: number;
+  readonly greatest: number;
+}
+
 /** A row of the table: plain data, as it is written to the file. */
 export interface Row {
   readonly name: string;
@@ -18,8 +26,8 @@ export interface Row {
   readonly skipped: string | null;
   /** The median of each figure by itself over the rounds; null without any. */
   readonly median: Figures | null;
-  /** What the row costs more than the one it adds to, a request; null where there is no such row. */
-  readonly priceMicroseconds: number | null;
+  /** What the row costs more than the one it adds to; null where there is no such row. */
+  readonly price: Price | null;
   /** The medians of each round's turns. */
   readonly rounds: readonly Figures[];
   /** All turns as they were measured, round by round. */
@@ -41,7 +49,7 @@ export function makeReport(measured: readonly Measured[], plan: Plan, machine: s
   return {
     takenAt: new Date().toISOString(),
     machine,
-    effort: `${connections} connections; ${rounds} rounds of fresh processes, in each ${turns} turns of ${length(turn)} after ${length(warmUp)} of warm-up`,
+    effort: `Connections: ${connections}; rounds: ${rounds}; turns of each row in a round: ${turns}, each ${length(turn)}; warm-up: ${length(warmUp)}`,
     rows: measured.map((each) => makeRow(each, measured)),
   };
 }
@@ -51,25 +59,21 @@ function makeRow({ variant, rounds: turns, skipped }: Measured, all: readonly Me
   const base = all.find((other) => other.variant.name === addsTo)?.rounds ?? [];
   const rounds = turns.map(medians);
   const median = rounds.length === 0 ? null : medians(rounds);
-  return {
-    name,
-    does,
-    addsTo,
-    skipped,
-    median,
-    priceMicroseconds: price(turns.flat(), base.flat()),
-    rounds,
-    turns,
-  };
+  return { name, does, addsTo, skipped, median, price: priceOf(turns, base), rounds, turns };
 }
 
-/** The median of the differences, turn by turn: two turns lie close together, so what the machine does meanwhile cancels. */
-function price(turns: readonly Turn[], base: readonly Turn[]): number | null {
-  const differences = turns.flatMap(({ cpuMicroseconds }, at) => {
-    const below = base[at];
-    return below === undefined ? [] : [cpuMicroseconds - below.cpuMicroseconds];
-  });
-  return differences.length === 0 ? null : median(differences);
+/** By the differences turn by turn: two turns lie close together, so what the machine does meanwhile cancels. */
+function priceOf(rounds: Measured['rounds'], base: Measured['rounds']): Price | null {
+  const differences = rounds.map((turns, round) =>
+    turns.flatMap(({ cpuMicroseconds }, turn) => {
+      const below = base[round]?.[turn];
+      return below === undefined ? [] : [cpuMicroseconds - below.cpuMicroseconds];
+    }),
+  );
+  const all = differences.flat();
+  if (all.length === 0) return null;
+  const ofRounds = differences.filter((round) => round.length > 0).map(median);
+  return { median: median(all), least: Math.min(...ofRounds), greatest: Math.max(...ofRounds) };
 }
 
 function medians(all: readonly Figures[]): Figures {

@@ -1,10 +1,10 @@
-import type { Figures, Report, Row } from './report.ts';
+import type { Figures, Price, Report, Row } from './report.ts';
 
 /** The report for people: Markdown that reads well in a terminal too. */
 export function formatReport({ machine, effort, rows }: Report): string {
   const rounds = Math.max(0, ...rows.map((row) => row.rounds.length));
   const medians = table(
-    ['row', 'what it does', 'CPU µs/request', 'adds µs', 'requests/s', 'p50 ms', 'p99 ms'],
+    ['row', 'what it does', 'CPU µs/request', 'adds µs (rounds)', 'requests/s', 'p50 ms', 'p99 ms'],
     rows.map(medianCells),
   );
   const raw = table(
@@ -14,17 +14,25 @@ export function formatReport({ machine, effort, rows }: Report): string {
   return `${machine}\n${effort}\n\n${medians}\n\n${raw}\n`;
 }
 
-function medianCells({ name, does, skipped, median, priceMicroseconds: price }: Row): string[] {
+function medianCells({ name, does, skipped, median, price }: Row): string[] {
   if (median === null) return [name, `${does} – not measured: ${skipped}`];
   return [
     name,
     does,
     median.cpuMicroseconds.toFixed(1),
-    price === null ? '' : `${price < 0 ? '−' : '+'}${Math.abs(price).toFixed(1)}`,
+    price === null ? '' : formatPrice(price),
     median.requestsPerSecond.toFixed(0),
     median.p50Ms.toFixed(2),
     median.p99Ms.toFixed(2),
   ];
+}
+
+function formatPrice({ median, least, greatest }: Price): string {
+  return `${signed(median)} (${signed(least)} to ${signed(greatest)})`;
+}
+
+function signed(microseconds: number): string {
+  return `${microseconds < 0 ? '−' : '+'}${Math.abs(microseconds).toFixed(1)}`;
 }
 
 function rawCell({ cpuMicroseconds, requestsPerSecond }: Figures): string {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
 import { Command, Option } from 'commander';
+import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
 import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
@@ -25,6 +26,15 @@ program
   .description('Say what is wrong with a configuration, all at once.')
   .action((file: string) => {
     process.exitCode = configCheck(file, process.env, process.stdout);
+  });
+
+program
+  .command('apply <file>')
+  .description('Make the store hold the users, zones, agents and tokens of a file.')
+  .requiredOption('-c, --config <file>', 'the configuration of the gateway')
+  .option('--dry-run', 'only say what would be written', false)
+  .action(async (file: string, { config, dryRun }: { config: string; dryRun: boolean }) => {
+    process.exitCode = await apply(file, { config, dryRun }, process.env, process.stdout);
   });
 
 function stopOnSignal(serving: Serving): void {

@@ -2,6 +2,8 @@ import type { Arrival, Permit, Rejection } from './decision.ts';
 
 /** How an exchange ended; handed to account, whatever the end was. */
 export interface Outcome {
+  /** What the answer's `X-Request-Id` said, whether or not the head was ever read. */
+  readonly requestId: string;
   readonly arrival: Arrival | null;
   /** `forwarded`, or the code of the refusal, whoever refused. */
   readonly decision: 'forwarded' | Rejection['code'];

@@ -40,6 +40,17 @@ export function loginKey(login: string): string {
   return login.toLowerCase();
 }
 
+/**
+ * A value as JSON that every reader accepts. Half a surrogate pair is no character, and the JSON reader of Redis
+ * scripts refuses it, so it is written as what UTF-8 has in its place: U+FFFD.
+ */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!text.includes('\\ud')) return text;
+  // JSON.stringify escapes halves alone, in small letters; other escapes are passed over whole.
+  return text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (match) => (match.length === 6 ? '\ufffd' : match));
+}
+
 export function tokenText(token: Token): string {
   const record: TokenRecord = {
     name: token.name,
@@ -54,7 +65,7 @@ export function tokenText(token: Token): string {
     previous: token.previous ?? undefined,
     revokedAt: token.revokedAt ?? undefined,
   };
-  return JSON.stringify(record);
+  return jsonText(record);
 }
 
 export function tokenFrom({ id, record, lastUsedAt }: StoredCredential): Token {
@@ -87,7 +98,7 @@ export function credentialFrom(stored: StoredCredential): Credential {
 
 /** A user's record carries its login key, so that a script can free it without knowing the rule. */
 export function userText(user: User): string {
-  return JSON.stringify({ ...user, loginKey: loginKey(user.login) });
+  return jsonText({ ...user, loginKey: loginKey(user.login) });
 }
 
 export function userFrom(record: string): User {
@@ -104,7 +115,7 @@ export function agentFrom(record: string): Agent {
 }
 
 export function zoneText(zone: Zone): string {
-  return JSON.stringify(zone);
+  return jsonText(zone);
 }
 
 /** The text under which a record of that kind is stored. */
@@ -114,7 +125,7 @@ export function recordText(
 ): string {
   if (kind === 'token') return tokenText(record as Token);
   if (kind === 'user') return userText(record as User);
-  return JSON.stringify(record);
+  return jsonText(record);
 }
 
 /** The zones that must not go because the token names them: none when it is revoked. */

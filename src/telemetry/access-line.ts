@@ -4,7 +4,8 @@ import type { Credential } from '../domain/token.ts';
 
 /** What the access log needs of an exchange's end; the gateway's `Outcome` has it all. */
 export interface Ended {
-  readonly arrival: { readonly requestId: string; readonly method: string; readonly path: string } | null;
+  readonly requestId: string;
+  readonly arrival: { readonly method: string; readonly path: string } | null;
   readonly decision: 'forwarded' | RejectionCode;
   readonly permit: {
     readonly credential: Credential;
@@ -25,7 +26,7 @@ export interface Ended {
 export function accessLine({ arrival, decision, permit, rejection, ...end }: Ended) {
   const credential = permit?.credential ?? rejection?.credential ?? null;
   return {
-    requestId: arrival?.requestId ?? null,
+    requestId: end.requestId,
     method: arrival?.method ?? null,
     path: arrival?.path ?? null,
     decision,

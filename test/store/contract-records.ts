@@ -43,6 +43,38 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       expect(await store.findByHash(token.hash)).toEqual({ token, owner: null, agent: null, share: null });
     });
 
+    it('is found among others by hashes and by ids, in the order asked, with null for those nobody made', async () => {
+      const owner = aUser();
+      const [one, other, unknown] = [
+        aToken(owner.id).token,
+        aToken('00uNobody').token,
+        aToken(owner.id).token,
+      ];
+      const share = aShare(one.id, { percentage: 25 });
+      await store.commit([
+        { put: 'user', user: owner },
+        { put: 'token', token: one },
+        { put: 'token', token: { ...other, revokedAt: MADE_AT } },
+        { put: 'share', share },
+      ]);
+      const found = [
+        { token: { ...other, revokedAt: MADE_AT }, owner: null, agent: null, share: null },
+        null,
+        { token: one, owner, agent: null, share },
+      ];
+      expect(await store.tokensByHash([other, unknown, one].map(({ hash }) => hash))).toEqual(found);
+      expect(await store.tokensById([other, unknown, one].map(({ id }) => id))).toEqual(found);
+      expect(await store.tokensByHash([])).toEqual([]);
+      expect(await store.tokensById([])).toEqual([]);
+    });
+
+    it('is found among more than one look-up takes at a time', async () => {
+      const tokens = Array.from({ length: 1201 }, () => aToken('00uOwner').token);
+      await put(...tokens);
+      const byHash = await store.tokensByHash(tokens.map(({ hash }) => hash));
+      expect(byHash.map((found) => found?.token)).toEqual(tokens);
+    });
+
     it('is found when it is revoked', async () => {
       const { token } = aToken('00uOwner', { revokedAt: MADE_AT + 1 });
       await put(token);
@@ -187,6 +219,20 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       expect(await store.userByLogin('zoe.ångström@example.com')).toBeNull();
     });
 
+    it('users are found by several logins in the order asked, with null for those nobody has', async () => {
+      const [ada, grace] = [aUser({ login: 'ada@example.com' }), aUser({ login: 'Grace@example.com' })];
+      await store.commit([
+        { put: 'user', user: ada },
+        { put: 'user', user: grace },
+      ]);
+      expect(await store.usersByLogin(['GRACE@example.com', 'eve@example.com', 'ada@example.com'])).toEqual([
+        grace,
+        null,
+        ada,
+      ]);
+      expect(await store.usersByLogin([])).toEqual([]);
+    });
+
     it("a user's new login frees the old one", async () => {
       const user = aUser({ login: 'old@example.com' });
       const renamed = { ...user, login: 'new@example.com' };
@@ -237,8 +283,6 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       text,
       fc.constantFrom('__proto__', 'constructor', '"', '\\', '\u0000', '\r\n', ' '),
     );
-    // No endpoint is named by one character that JSON escapes, and the JSON.parse of V8 13.6 misreads such keys.
-    const endpoint = name.filter((each) => each.length !== 1 || JSON.stringify(each) === `"${each}"`);
     const zoneIds = fc.array(name, { minLength: 1, maxLength: 3 });
     const network: fc.Arbitrary<NetworkCondition> = fc.oneof(
       fc.constant({ connection: 'ANYWHERE' as const }),
@@ -249,6 +293,9 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       hash: fc.uuid().map((uuid) => secretIndex(uuid, null)),
       validUntil: fc.integer({ min: 0, max: 4_102_444_800_000 }),
     });
+    // V8 takes the key "\"" for the key "\\" once it has read an object with the latter (Node 24.21), so none is made here.
+    const key = name.filter((each) => !each.includes('\\'));
+    const other = fc.jsonValue({ maxDepth: 2 }).filter((each) => !JSON.stringify(each).includes('\\\\'));
     const time = fc.integer({ min: 0, max: 4_102_444_800_000 });
 
     it('comes back as it was put, whatever its texts hold', async () => {
@@ -261,13 +308,13 @@ export function recordsContract(openSite: () => Promise<Site>): void {
             revokedAt: fc.option(time),
             previous: fc.option(previous),
           }),
-          fc.dictionary(endpoint, fc.integer({ min: 0, max: 100 }), { maxKeys: 3 }),
-          fc.jsonValue({ maxDepth: 2 }),
-          async (facts, person, times, byEndpoint, other) => {
+          fc.dictionary(key, fc.integer({ min: 0, max: 100 }), { maxKeys: 3 }),
+          other,
+          async (facts, person, times, byEndpoint, fields) => {
             const owner = aUser({ ...person, login: `${person.login}${aUser().login}` });
             const agent = anAgent({ name: facts.name });
             const { token } = aToken(owner.id, { ...facts, ...times, agentId: agent.id });
-            const zone = aZone(['192.0.2.0/24'], { name: `${facts.name} ${owner.id}`, dynamic: { other } });
+            const zone = aZone(['192.0.2.0/24'], { name: `${facts.name} ${owner.id}`, dynamic: { fields } });
             const share = aShare(token.id, { byEndpoint });
             const mutations: Mutation[] = [
               { put: 'user', user: owner },
@@ -285,6 +332,31 @@ export function recordsContract(openSite: () => Promise<Site>): void {
         { numRuns: 50 },
       );
     });
+  });
+
+  it('whose text holds half a character can be found, changed and removed like any other', async () => {
+    const half = 'x\ud800\\ud800y';
+    const [office, ada] = [aZone([], { name: half }), aUser({ login: half, firstName: half })];
+    const { token } = aToken(ada.id, { name: half });
+    await store.commit([
+      { put: 'zone', zone: { ...office, dynamic: { [half]: half } } },
+      { put: 'user', user: ada },
+      { put: 'token', token },
+    ]);
+    await store.commit([
+      { put: 'user', user: { ...ada, login: 'whole' } },
+      { put: 'zone', zone: { ...office, name: 'whole' } },
+    ]);
+    const whole = 'x\ufffd\\ud800y';
+    expect((await store.findByHash(token.hash))?.token.name).toBe(whole);
+    expect((await store.userByLogin('whole'))?.firstName).toBe(whole);
+    expect(await store.userByLogin(whole)).toBeNull();
+    expect(await store.zoneByName(whole)).toBeNull();
+    await store.commit([
+      { remove: 'token', id: token.id },
+      { remove: 'zone', id: office.id },
+    ]);
+    expect([await store.token(token.id), await store.zones()]).toEqual([null, []]);
   });
 
   it('holds the hash of a secret, and nowhere the secret', async () => {

@@ -94,7 +94,8 @@ export function createUpstreams(
       ),
     async close() {
       for (const stop of stops) stop();
-      await Promise.all(upstreams.flatMap(({ targets }) => targets.map(({ pool }) => pool.close())));
+      const open = upstreams.flatMap(({ targets }) => targets).filter(({ pool }) => !pool.closed);
+      await Promise.all(open.map(({ pool }) => pool.close()));
     },
   };
 }

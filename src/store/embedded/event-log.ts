@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { LogEvent } from '../../domain/log-event.ts';
 import type { EventPage, EventQuery, Report } from '../../domain/store.ts';
-import { eventFrom } from '../records.ts';
+import { eventFrom, jsonText } from '../records.ts';
 
 /** An event as it is stored. */
 interface Row {
@@ -51,7 +51,7 @@ export class EventLog {
   append(events: readonly LogEvent[], now: number): void {
     if (events.length === 0) return;
     const persistedAt = Math.max(now, Number(this.#lastPersisted.get()?.['last'] ?? 0));
-    for (const event of events) this.#append.run(persistedAt, JSON.stringify(event));
+    for (const event of events) this.#append.run(persistedAt, jsonText(event));
   }
 
   /** Appends each event whose key was not told of, or no longer holds. */

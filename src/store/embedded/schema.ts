@@ -88,6 +88,9 @@ const MIGRATIONS: readonly string[] = [
 /** SQLite's name for a database that is no file and ends with its connection. */
 const IN_MEMORY = ':memory:';
 
+/** How long to wait, at start, while another process brings the same file up to date. */
+const OPEN_TIMEOUT_MS = 5_000;
+
 /**
  * Opens the database file, makes it if there is none, and brings its schema up to date.
  * @param busyTimeoutMs how long a write may wait, blocking this process, while another process writes
@@ -108,7 +111,7 @@ function openFile(file: string, busyTimeoutMs: number): DatabaseSync {
     // For the owner alone; SQLite gives the files beside it the same mode.
     closeSync(openSync(file, 'a', 0o600));
   }
-  const database = new DatabaseSync(file, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  const database = new DatabaseSync(file, { timeout: OPEN_TIMEOUT_MS, enableForeignKeyConstraints: true });
   try {
     // FULL: an acknowledged commit survives a loss of power. The log is cut back after a large commit.
     database.exec(`
@@ -118,6 +121,7 @@ function openFile(file: string, busyTimeoutMs: number): DatabaseSync {
       PRAGMA cache_size = ${-64 * 1024};
     `);
     migrate(database);
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     return database;
   } catch (error) {
     database.close();

@@ -28,7 +28,7 @@ import { openDatabase } from './schema.ts';
 import { Writer } from './writer.ts';
 
 export interface EmbeddedStoreOptions {
-  /** The database file; made, with its directory, when there is none. */
+  /** The database file; made, with its directory, when there is none. `:memory:` keeps it in this process alone. */
   readonly path: string;
   readonly clock: Clock;
   /** How long a write may wait, blocking this process, while another process writes, in milliseconds; 50 by default. */

@@ -13,7 +13,7 @@ import {
   unmet,
   type Write,
 } from '../commit-plan.ts';
-import { loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
+import { jsonText, loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
 import type { EventLog } from './event-log.ts';
 import { inTransaction } from './schema.ts';
 
@@ -184,13 +184,13 @@ function columnsOf(mutation: Extract<RecordMutation, { put: string }>): SQLInput
     case 'zone':
       return [mutation.zone.id, mutation.zone.name, zoneText(mutation.zone)];
     case 'agent':
-      return [mutation.agent.id, JSON.stringify(mutation.agent)];
+      return [mutation.agent.id, jsonText(mutation.agent)];
     case 'token':
       return [mutation.token.id, tokenText(mutation.token), mutation.token.lastUsedAt];
     case 'share':
-      return [mutation.share.tokenId, JSON.stringify(mutation.share)];
+      return [mutation.share.tokenId, jsonText(mutation.share)];
     case 'setting':
-      return [mutation.name, JSON.stringify(mutation.value)];
+      return [mutation.name, jsonText(mutation.value)];
   }
 }
 

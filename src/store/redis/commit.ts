@@ -10,7 +10,7 @@ import {
   recordOf,
   type Write,
 } from '../commit-plan.ts';
-import { loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
+import { jsonText, loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
 import type { Connection } from './connection.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
@@ -75,7 +75,7 @@ export class Committer {
 
   async #commitSmall(plan: CommitPlan): Promise<Committed> {
     const { mutations, preconditions, changes } = plan;
-    const texts = [JSON.stringify(changes), stepsText(mutations), JSON.stringify(preconditions)];
+    const texts = [jsonText(changes), stepsText(mutations), jsonText(preconditions)];
     const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), ...texts];
     for (;;) {
       const [outcome, detail] = listFrom(await this.#run(COMMIT, args));
@@ -118,7 +118,7 @@ export class Committer {
   /** What keeps the commit from being written, or null. */
   async #trouble(plan: CommitPlan, staged: string): Promise<Committed | null> {
     for (let from = 0; from < plan.preconditions.length; from += STEPS_AT_ONCE) {
-      const some = JSON.stringify(plan.preconditions.slice(from, from + STEPS_AT_ONCE));
+      const some = jsonText(plan.preconditions.slice(from, from + STEPS_AT_ONCE));
       const position = await this.#run(CHECK_PRECONDITIONS, [some]);
       if (position !== null) return { unmet: preconditionAt(plan, from + Number(position)) };
     }
@@ -173,7 +173,7 @@ function nameOf(mutation: Write): string {
 }
 
 function stepsText(mutations: readonly Write[]): string {
-  return JSON.stringify(mutations.map(stepOf));
+  return jsonText(mutations.map(stepOf));
 }
 
 function stepOf(mutation: Write): Step {
@@ -181,7 +181,7 @@ function stepOf(mutation: Write): Step {
   if ('remove' in mutation) return { kind, id, remove: true };
   if ('append' in mutation) {
     const { event } = mutation;
-    return { kind, id, record: JSON.stringify(event), published: event.published };
+    return { kind, id, record: jsonText(event), published: event.published };
   }
   switch (mutation.put) {
     case 'user':
@@ -189,11 +189,11 @@ function stepOf(mutation: Write): Step {
     case 'zone':
       return { kind, id, record: zoneText(mutation.zone), name: mutation.zone.name };
     case 'agent':
-      return { kind, id, record: JSON.stringify(mutation.agent) };
+      return { kind, id, record: jsonText(mutation.agent) };
     case 'share':
-      return { kind, id, record: JSON.stringify(mutation.share), shareId: mutation.share.id };
+      return { kind, id, record: jsonText(mutation.share), shareId: mutation.share.id };
     case 'setting':
-      return { kind, id, record: JSON.stringify(mutation.value) };
+      return { kind, id, record: jsonText(mutation.value) };
     case 'token':
       return tokenStep(mutation.token);
   }

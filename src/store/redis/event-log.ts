@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { EventPage, EventQuery, Report } from '../../domain/store.ts';
-import { eventFrom } from '../records.ts';
+import { eventFrom, jsonText } from '../records.ts';
 import type { Connection } from './connection.ts';
 import { EVENTS_PUBLISHED } from './read-scripts.ts';
 import { listFrom, textFrom } from './reply.ts';
@@ -29,9 +29,9 @@ export class EventLog {
   async report(reports: readonly Report[]): Promise<void> {
     for (let from = 0; from < reports.length; from += REPORTED_AT_ONCE) {
       const some = reports.slice(from, from + REPORTED_AT_ONCE).map(({ event, key, until }) => {
-        return { key, until, published: event.published, record: JSON.stringify(event) };
+        return { key, until, published: event.published, record: jsonText(event) };
       });
-      await this.#run(REPORT, JSON.stringify(some));
+      await this.#run(REPORT, jsonText(some));
     }
   }
 

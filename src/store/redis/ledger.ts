@@ -16,7 +16,8 @@ local time = redis.call('TIME')
 local endsAt = tonumber(window[1])
 if not endsAt or endsAt <= time[1] * 1000 + math.floor(time[2] / 1000) then
   endsAt = (time[1] + ARGV[4]) * 1000
-  redis.call('DEL', KEYS[1])
+  -- Only where it is needed: a server out of memory lets a script go on that began with freeing some.
+  if window[1] then redis.call('DEL', KEYS[1]) end
   redis.call('HSET', KEYS[1], 'ends', endsAt)
   redis.call('PEXPIREAT', KEYS[1], endsAt)
   window = { endsAt, 0, 0 }

@@ -16,7 +16,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { conflict, planCommit, unmet } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
-import { agentFrom, credentialFrom, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
+import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
 import { Committer, changesChannel } from './commit.ts';
 import { Connection, type ConnectionOptions, type OnLog, reasonOf } from './connection.ts';
 import { EventLog } from './event-log.ts';
@@ -102,7 +102,7 @@ class ConnectedStore implements RedisStore {
     for (let from = 0; from < touches.length; from += TOUCHES_AT_ONCE) {
       const batch = touches.slice(from, from + TOUCHES_AT_ONCE);
       const flat = batch.flatMap(({ tokenId, usedAt }) => [tokenId, usedAt]);
-      await this.#run(TOUCH, JSON.stringify(flat));
+      await this.#run(TOUCH, jsonText(flat));
     }
   }
 

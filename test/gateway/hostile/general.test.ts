@@ -4,13 +4,7 @@ import { LiveStreams } from '../../../src/gateway/live-streams.ts';
 import { createGeneralTransport } from '../../../src/gateway/transport/general/server.ts';
 import { createWebSocketUpgrades } from '../../../src/gateway/transport/general/websocket.ts';
 import { BOUNDS, type RunningTransport, type TransportParts } from './bed.ts';
-import { addressTable } from './tables/address.ts';
-import { chunksTable } from './tables/chunks.ts';
-import { connectionTable } from './tables/connection.ts';
-import { framingTable } from './tables/framing.ts';
-import { identityTable } from './tables/identity.ts';
-import { targetTable } from './tables/target.ts';
-import { upstreamTable } from './tables/upstream.ts';
+import { hostileTables } from './tables.ts';
 
 async function startGeneral(parts: TransportParts): Promise<RunningTransport> {
   const { clock, origin } = parts;
@@ -64,12 +58,4 @@ async function startGeneral(parts: TransportParts): Promise<RunningTransport> {
   };
 }
 
-describe('the general transport', () => {
-  describe('against ambiguous heads', () => framingTable(startGeneral));
-  describe('against broken bodies', () => chunksTable(startGeneral));
-  describe('against requests that share a connection', () => connectionTable(startGeneral));
-  describe('against answers that are none', () => upstreamTable(startGeneral));
-  describe('against false identities', () => identityTable(startGeneral));
-  describe('against false targets', () => targetTable(startGeneral));
-  describe('against false addresses', () => addressTable(startGeneral));
-});
+describe('the general transport', () => hostileTables(startGeneral));

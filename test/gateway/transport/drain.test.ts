@@ -53,6 +53,18 @@ describe('a transport that is told to stop', () => {
     expect(g.outcomes.map(({ arrival }) => arrival?.path)).toEqual(['/1', '/2']);
   });
 
+  it('still hears that a request under way is broken', async () => {
+    const up = await upstream(() => {});
+    const g = await gateway({ upstreams: [up.origin] });
+    const c = await client(g);
+    c.send(`${request('POST /a', 'Transfer-Encoding: chunked')}5\r\nbegun\r\n`);
+    await (await up.wire(0)).until('begun');
+    const drained = g.transport.drain(60_000);
+    c.send('no chunk\r\n');
+    expect(await c.all()).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await drained).toEqual({ finished: 1, cut: 0 });
+  });
+
   it('closes connections without a request at once', async () => {
     const g = await gateway({ upstreams: [(await upstream(answering(ok('fine')))).origin] });
     const silent = await client(g);
@@ -63,6 +75,21 @@ describe('a transport that is told to stop', () => {
     expect(await g.transport.drain(60_000)).toEqual({ finished: 0, cut: 0 });
     await silent.parted;
     await idle.parted;
+  });
+
+  it('does not wait for WebSockets, which are ended by who carries them', async () => {
+    const up = await upstream(answering(ok('never')));
+    let handed: () => void = () => {};
+    const handing = new Promise<void>((resolve) => {
+      handed = resolve;
+    });
+    const g = await gateway({ upstreams: [up.origin], upgrades: () => ({ handle: () => handed() }) });
+    const c = await client(g);
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    c.send(request('GET /', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', key));
+    await handing;
+    expect(await g.transport.drain(60_000)).toEqual({ finished: 0, cut: 0 });
+    c.socket.destroy();
   });
 
   it('takes no new connection', async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { bodyTurnover } from './body-turnover.ts';
 import { announcedTrailers, passingTrailers } from './trailers.ts';
 
 /** An upstream's answer on its way to the client: at the pace of the client, and never complete unless it is. */
@@ -45,6 +46,7 @@ export class Answer {
   /** @returns false when the client does not take it at once */
   write(chunk: Buffer): boolean {
     this.#bodyBegun = true;
+    bodyTurnover.passed(chunk.length);
     return this.#res.write(chunk);
   }
 

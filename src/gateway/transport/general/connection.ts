@@ -26,8 +26,8 @@ interface Parsed {
   readonly res: ServerResponse;
 }
 
-/** How many requests may wait behind the one that is being answered; a client that sends more is answered these, and closed. */
-const MOST_WAITING = 64;
+/** How many requests may wait behind the one that is being answered. A client that sends more gets that one answer, and is closed. */
+const MOST_WAITING = 128;
 
 /** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
@@ -48,8 +48,10 @@ export class Connection {
   #answeredAt = 0;
   #underway: Underway | null = null;
   #lastWords: RejectionCode | null = null;
-  /** Nothing more is taken from the client. */
+  /** No further request is taken. */
   #sealed = false;
+  /** Nothing that comes is looked at any more. */
+  #deaf = false;
   /** The request behind which nothing more will be taken. */
   #final: IncomingMessage | null = null;
 
@@ -76,7 +78,10 @@ export class Connection {
   /** Takes a request that node:http has parsed. */
   request(req: IncomingMessage, res: ServerResponse): void {
     // What a closing connection leaves unanswered, its client may send again (RFC 9112 §9.3.2).
-    if (this.#sealed || !this.socket.writable) return;
+    if (this.#sealed || !this.socket.writable) {
+      this.#stopParsing();
+      return;
+    }
     this.#latest = req;
     if (req === this.#final) this.#sealed = true;
     if (this.#underway === null) {
@@ -84,7 +89,11 @@ export class Connection {
       return;
     }
     this.#waiting.push({ req, res });
-    if (this.#waiting.length === MOST_WAITING) this.#sealed = true;
+    if (this.#waiting.length > MOST_WAITING) {
+      this.#sealed = true;
+      this.#waiting.length = 0;
+      this.#stopParsing();
+    }
   }
 
   /** Says of a request that is about to be taken that it is the last. */
@@ -94,12 +103,14 @@ export class Connection {
 
   /** The client has sent what is no request, or a broken one. Its refusal is the last answer. */
   broken(code: RejectionCode): void {
-    if (this.#sealed) return;
-    this.#sealed = true;
+    if (this.#deaf) return;
+    this.#deaf = true;
     const cutShort = this.#latest !== null && !this.#latest.complete;
-    if (cutShort && this.#underway === null) {
-      // It was answered before; there is nothing to add.
-      this.socket.destroySoon();
+    // It was answered before, or nobody would have looked at it: there is nothing to add.
+    const nothingToSay = cutShort ? this.#underway === null : this.#sealed;
+    this.#sealed = true;
+    if (nothingToSay) {
+      if (this.#underway === null) this.socket.destroySoon();
     } else if (cutShort && this.#waiting.length === 0) {
       this.#underway?.giveUp(code);
     } else {
@@ -152,15 +163,25 @@ export class Connection {
     const { socket } = this;
     const destroySoon = socket.destroySoon.bind(socket);
     socket.destroySoon = () => {
-      if (this.#lastWords === null && this.#latest?.complete !== false) {
-        destroySoon();
-        return;
-      }
-      this.#sealed = true;
-      socket.end();
-      socket.resume();
-      const cancel = this.#parts.clock.after(LINGER_MS, () => socket.destroy());
-      socket.once('close', cancel);
+      const moreMayCome = this.#lastWords !== null || this.#latest?.complete === false;
+      if (moreMayCome) this.#linger();
+      else destroySoon();
     };
+  }
+
+  #linger(): void {
+    this.#sealed = true;
+    this.socket.end();
+    this.#stopParsing();
+    const cancel = this.#parts.clock.after(LINGER_MS, () => this.socket.destroy());
+    this.socket.once('close', cancel);
+  }
+
+  /** What still comes is read past the parser, which would make ever more requests of it, and thrown away. */
+  #stopParsing(): void {
+    this.#deaf = true;
+    this.socket.removeAllListeners('data');
+    this.socket.on('data', () => {});
+    this.socket.resume();
   }
 }

@@ -185,10 +185,11 @@ export class GeneralExchange implements Exchange, CallListener {
 
   #rejectionFor(code: RejectionCode): Rejection {
     if (this.#permit === null) return reject(code);
-    const { credential, endpoint, spent } = this.#permit;
+    const { credential, client, endpoint, spent } = this.#permit;
     // The request has counted, so its caller is told where it stands.
     return reject(code, {
       credential,
+      client,
       endpoint: endpoint.name,
       spent,
       windowSeconds: endpoint.windowSeconds,
@@ -197,7 +198,9 @@ export class GeneralExchange implements Exchange, CallListener {
   }
 
   #answerRefusal(rejection: Rejection): void {
-    const close = this.#isLast() || !this.#restIsWorthReading();
+    // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
+    const late = rejection.code === 'listen.timeout';
+    const close = late || this.#isLast() || !this.#restIsWorthReading();
     answerRefusal(this.#res, rejection, this.arrival.requestId, close, this.#options);
   }
 
@@ -226,6 +229,7 @@ export class GeneralExchange implements Exchange, CallListener {
 
   #settle(): void {
     this.#options.pipeline.settled({
+      requestId: this.arrival.requestId,
       arrival: this.arrival,
       decision: this.#rejection?.code ?? 'forwarded',
       permit: this.#permit,

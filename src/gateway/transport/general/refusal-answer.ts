@@ -1,7 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { type Rejection, reject } from '../../decision.ts';
-import { newRequestId } from '../../listen/request-id.ts';
 import { renderRefusal } from '../../refusal.ts';
 import type { GeneralTransportOptions } from './options.ts';
 
@@ -25,9 +24,13 @@ export function answerRefusal(
 }
 
 /** The bytes of a refusal that ends the connection, for what never became a request with a response of its own. */
-export function refusalBytes(code: RejectionCode, { clock, refusalForm: form }: RefusalOptions): string {
+export function refusalBytes(
+  code: RejectionCode,
+  requestId: string,
+  { clock, refusalForm: form }: RefusalOptions,
+): string {
   const now = clock.now();
-  const { status, headers, body } = renderRefusal(reject(code), { requestId: newRequestId(), form, now });
+  const { status, headers, body } = renderRefusal(reject(code), { requestId, form, now });
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
   for (let at = 0; at + 1 < headers.length; at += 2) head += `${headers[at]}: ${headers[at + 1]}\r\n`;
   return `${head}Date: ${new Date(now).toUTCString()}\r\nConnection: close\r\n\r\n${body}`;

@@ -49,6 +49,7 @@ export function createGeneralTransport(
   const { clock, limits } = options;
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
+  let onEmpty: () => void = () => {};
   const parts = {
     clock,
     leftoverMs: limits.headTimeoutMs,
@@ -59,7 +60,11 @@ export function createGeneralTransport(
 
   function onConnection(socket: Socket): void {
     connections.set(socket, new Connection(socket, parts));
-    socket.once('close', () => connections.delete(socket));
+    socket.once('close', () => leave(socket));
+  }
+  function leave(socket: Duplex): void {
+    connections.delete(socket);
+    if (connections.size === 0) onEmpty();
   }
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
     connections.get(req.socket)?.request(req, res);
@@ -87,7 +92,7 @@ export function createGeneralTransport(
     return false;
   }
   function onUpgrade(req: IncomingMessage, socket: Duplex, early: Buffer): void {
-    connections.delete(socket);
+    leave(socket);
     upgrades?.handle(req, req.socket, early);
   }
 
@@ -131,10 +136,13 @@ export function createGeneralTransport(
         for (const { socket } of connections.values()) socket.destroy();
         return () => {};
       };
+      for (const server of servers) server.close();
       for (const connection of connections.values()) connection.drain();
-      const allClosed = Promise.all(servers.map(closed));
+      const empty = new Promise<void>((resolve) => {
+        onEmpty = resolve;
+      });
       const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
-      await allClosed;
+      if (connections.size > 0) await empty;
       stopWaiting();
       stopLooking();
       return { finished: underway.length - cut, cut };
@@ -155,12 +163,6 @@ function listening(server: Server, port: number, host: string): Promise<AddressI
       if (address === null || typeof address === 'string') reject(new Error('not a network address'));
       else resolve(address);
     });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
   });
 }
 
@@ -199,23 +201,30 @@ function begin(
 
 /** Refuses what the gate need not see, and closes: what comes behind it is not to be trusted. */
 function refuseUnread(res: ServerResponse, code: RejectionCode, options: GeneralTransportOptions): Underway {
-  const rejection = reject(code);
-  res.once('close', () => settleUnread(code, res.writableFinished, options));
-  answerRefusal(res, rejection, newRequestId(), true, options);
+  const requestId = newRequestId();
+  res.once('close', () => settleUnread(code, requestId, res.writableFinished, options));
+  answerRefusal(res, reject(code), requestId, true, options);
   return { giveUp() {}, tick() {} };
 }
 
 /** Refuses what never became a request. */
 function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+  const requestId = newRequestId();
   const heard = socket.writable;
-  if (heard) socket.write(refusalBytes(code, options), 'latin1');
-  settleUnread(code, heard, options);
+  if (heard) socket.write(refusalBytes(code, requestId, options), 'latin1');
+  settleUnread(code, requestId, heard, options);
 }
 
-function settleUnread(code: RejectionCode, complete: boolean, { pipeline }: GeneralTransportOptions): void {
+function settleUnread(
+  code: RejectionCode,
+  requestId: string,
+  complete: boolean,
+  { pipeline }: GeneralTransportOptions,
+): void {
   const rejection = reject(code);
   const status = complete ? rejectionRow(code).status : 0;
   pipeline.settled({
+    requestId,
     arrival: null,
     decision: code,
     permit: null,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { bodyTurnover } from './body-turnover.ts';
 
 /**
  * A request body on its way to the upstream: counted, at the pace of the slower side, and ended only when the client
@@ -52,6 +53,7 @@ export class Upload extends Readable {
 
   #onData = (chunk: Buffer): void => {
     this.#received += chunk.length;
+    bodyTurnover.passed(chunk.length);
     if (this.#received > this.#maxBytes) this.#onTooLarge();
     else if (!this.push(chunk)) this.#req.pause();
   };

@@ -225,6 +225,7 @@ export class WebSocketExchange implements Exchange {
     if (this.#settled) return;
     this.#settled = true;
     this.#options.pipeline.settled({
+      requestId: this.arrival.requestId,
       arrival: this.arrival,
       decision: this.#rejection?.code ?? 'forwarded',
       permit: this.#permit,

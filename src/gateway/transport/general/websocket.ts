@@ -77,14 +77,14 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
   /** Refuses what has no place in the pipeline. */
   function turnAway(code: RejectionCode, socket: Socket): void {
     const rejection = reject(code);
-    const facts = { requestId: newRequestId(), form: options.refusalForm, now: clock.now() };
-    const refusal = renderRefusal(rejection, facts);
+    const requestId = newRequestId();
+    const refusal = renderRefusal(rejection, { requestId, form: options.refusalForm, now: clock.now() });
     let status = 0;
     const client = new UpgradeClient(socket, clock, timeLimits.graceMs, {
       early() {},
       closed() {
         leave(upgrade);
-        const outcome = { arrival: null, decision: code, permit: null, rejection, upstream: null };
+        const outcome = { requestId, arrival: null, decision: code, permit: null, rejection, upstream: null };
         pipeline.settled({ ...outcome, status, complete: status !== 0 });
       },
     });

@@ -60,7 +60,7 @@ const SAME = [
   '0:0:0:0:0:ffff:203.0.113.9',
 ];
 
-/** Where a caller is, against where it says it is (B7, B8 of the threat notes). */
+/** Where a caller is, against where it says it is (B7, B8 of docs/threats.md). */
 export function addressTable(start: StartTransport): void {
   let bed: Bed;
   let included: string;

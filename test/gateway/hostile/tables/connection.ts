@@ -22,7 +22,7 @@ const answerUpgrade: Answer = (_request, socket) => {
   socket.on('data', (bytes) => socket.write(bytes));
 };
 
-/** Requests that share a connection with others, or with what is no request (A3, A9, A11, A12 of the threat notes). */
+/** Requests that share a connection with others, or with what is no request (A3, A9, A11–A12, B9 of docs/threats.md). */
 export function connectionTable(start: StartTransport): void {
   let bed: Bed;
   let client: RawClient;

@@ -16,7 +16,7 @@ const ODD_BYTES = [...Array(0x21).keys(), ...Array.from({ length: 0x81 }, (_, at
 );
 const hex = (byte: string) => byte.charCodeAt(0).toString(16).padStart(2, '0');
 
-/** Heads whose body two servers could end at different places (A1–A7, A10 of the threat notes). */
+/** Heads whose body two servers could end at different places (A1–A2, A4–A7, A10 of docs/threats.md). */
 export function framingTable(start: StartTransport): void {
   let bed: Bed;
   beforeAll(async () => {

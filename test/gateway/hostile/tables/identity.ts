@@ -55,7 +55,7 @@ const spellings = (name: string) => [
   name.replace(/./g, (letter, at) => (at % 2 === 0 ? letter.toLowerCase() : letter.toUpperCase())),
 ];
 
-/** Who a request says it is, against who it is (B1–B3, B14 of the threat notes). */
+/** Who a request says it is, against who it is (B1–B3, B14 of docs/threats.md). */
 export function identityTable(start: StartTransport): void {
   let bed: Bed;
   let client: RawClient;

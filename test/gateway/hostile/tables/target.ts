@@ -6,7 +6,7 @@ import { expectRefusal, head, itLetNothingThrough, REFUSED, untilClosed } from '
 import { type Bed, openBed, type StartTransport } from '../bed.ts';
 
 /** The endpoint of the bed whose rate somebody might want to get around, and what its upstream serves it by. */
-const LIMITED = '/api/v1/limited';
+export const LIMITED = '/api/v1/limited';
 
 /** Spellings of that path which some server reads as it. */
 const SPELLINGS = [
@@ -115,7 +115,7 @@ const SPELLINGS = [
 ];
 
 /** How servers of different kinds may come to the limited path from what the gateway sends them. */
-const READERS: readonly ((path: string) => string)[] = [
+export const READERS: readonly ((path: string) => string)[] = [
   (path) => plainReading(path),
   (path) => plainReading(path).toLowerCase(),
   (path) => plainReading(path).replace(/\/$/, ''),
@@ -129,7 +129,7 @@ const READERS: readonly ((path: string) => string)[] = [
   (path) => plainReading(path).trim(),
 ];
 
-/** Where a request goes, against where it says it goes (B4–B6, B10 of the threat notes). */
+/** Where a request goes, against where it says it goes (B4–B6, B10 of docs/threats.md). */
 export function targetTable(start: StartTransport): void {
   let bed: Bed;
   let client: RawClient;

@@ -115,7 +115,7 @@ const CARRIED: readonly (readonly [
   ],
 ];
 
-/** What a broken or hostile upstream answers (A13 of the threat notes). */
+/** What a broken or hostile upstream answers (A13 of docs/threats.md). */
 export function upstreamTable(start: StartTransport): void {
   let bed: Bed;
   let count = 0;

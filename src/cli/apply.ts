@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { type ApplyFile, openApplyFile } from '../config/apply-file/apply-file.ts';
+import { type Config, ConfigError, loadConfig, type Problem, problemLine } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
+import { type Store, StoreAway, StoreConflict } from '../domain/store.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import { createLog } from '../telemetry/log.ts';
+import type { Rules } from './apply/context.ts';
+import { Draft } from './apply/draft.ts';
+import { plan } from './apply/plan.ts';
+import { summary } from './apply/summary.ts';
+import { unchangedSince } from './apply/unchanged-since.ts';
+import type { Output } from './config-check.ts';
+import { openStore } from './open-store.ts';
+
+/** The name of the limit of requests that no endpoint matches; a token may have a percentage of it too. */
+const UNMATCHED = 'unmatched';
+
+/** SQLite's name for a database that is no file. */
+const IN_MEMORY = ':memory:';
+
+/** A command can wait longer for a busy store than a request can, in milliseconds. */
+const STORE_PATIENCE_MS = 10_000;
+
+export interface ApplyOptions {
+  /** The configuration of the gateway whose store it is. */
+  readonly config: string;
+  /** Only say what would be written. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * `tollgate apply FILE`: makes the store hold the users, zones, agents and tokens of a file (docs/apply.md), all of
+ * them or, where anything is wrong, none.
+ * @param out gets the problems as `file:line:column path: message`, or what was written or would be; never a secret
+ * @returns the exit code: 0 when the store holds what the file says, or would; else 1
+ * @throws ConfigError when the configuration cannot be used, or an Error that says what to do when the store cannot
+ */
+export async function apply(
+  file: string,
+  { config: configFile, dryRun }: ApplyOptions,
+  env: Environment,
+  out: Output,
+  clock: Clock = systemClock,
+): Promise<number> {
+  const config = loadConfig(configFile, env);
+  const draft = new Draft(dryRun);
+  let store: Store | null = null;
+  try {
+    const source = openApplyFile(file);
+    store = await open(config.store, dryRun, clock, out);
+    await plan(source, store, rulesOf(config, env, clock), draft);
+    warn(source, file, draft, out);
+    if (draft.problems.length > 0) throw new ConfigError(inOrder(draft.problems));
+    for (const line of draft.lines) out.write(`${line}\n`);
+    if (!dryRun && draft.mutations.length > 0) await write(draft, store);
+    out.write(summary(draft, dryRun));
+    return 0;
+  } catch (error) {
+    return told(error, draft, out);
+  } finally {
+    await store?.close();
+  }
+}
+
+function open(store: Config['store'], dryRun: boolean, clock: Clock, out: Output): Promise<Store> {
+  const log = createLog('warn', { write: (line) => out.write(line) });
+  if (store.kind === 'redis') {
+    const commandTimeout = Math.max(store.commandTimeout, STORE_PATIENCE_MS);
+    return openStore({ ...store, commandTimeout }, clock, log);
+  }
+  // Opening would make the file, and a dry run makes nothing: a store that is not there is an empty one.
+  const path = dryRun && !existsSync(store.path) ? IN_MEMORY : store.path;
+  return openStore({ ...store, path }, clock, log, { busyTimeoutMs: STORE_PATIENCE_MS });
+}
+
+function rulesOf({ resolve, endpoints }: Config, env: Environment, clock: Clock): Rules {
+  return {
+    prefix: resolve.prefix,
+    pepper: resolve.pepper,
+    endpoints: [...endpoints.map(({ name }) => name), UNMATCHED],
+    env,
+    now: clock.now(),
+  };
+}
+
+function warn(
+  { readableByOthers }: ApplyFile,
+  file: string,
+  { holdsSecrets, notes, more }: Draft,
+  out: Output,
+) {
+  if (holdsSecrets && readableByOthers) {
+    out.write(
+      `warning: ${file} holds secrets and others can read it: chmod 600 it, or take the secrets from the environment\n`,
+    );
+  }
+  for (const note of notes) out.write(`note: ${note}\n`);
+  if (more.notes > 0) out.write(`note: and so ${more.notes} more\n`);
+}
+
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** One commit, unless somebody else has written in the meantime to what is to be written. */
+async function write({ mutations, before }: Draft, store: Store): Promise<void> {
+  try {
+    if (!(await unchangedSince(before, store))) throw new StoreConflict('a record has changed');
+    await store.commit(mutations);
+  } catch (error) {
+    if (error instanceof StoreConflict) {
+      throw new Error(
+        `Somebody else wrote to the store meanwhile (${error.message}). Nothing was written: apply the file again.`,
+      );
+    }
+    if (!(error instanceof StoreAway)) throw error;
+    throw new Error(
+      `${error.message}. Whether the file was written is not known: apply it again, which changes nothing twice.`,
+    );
+  }
+}
+
+function told(error: unknown, { more }: Draft, out: Output): number {
+  if (!(error instanceof ConfigError)) throw error;
+  for (const problem of error.problems) out.write(`${problemLine(problem)}\n`);
+  if (more.problems > 0) out.write(`and ${more.problems} more problems\n`);
+  return 1;
+}

@@ -1,0 +1,71 @@
+import type { Judged } from '../../config/apply-file/judgement.ts';
+import type { UserEntry } from '../../config/apply-file/schema.ts';
+import { newId } from '../../domain/ids.ts';
+import type { User } from '../../domain/user.ts';
+import { loginKey } from '../../store/records.ts';
+import type { Claims } from './claims.ts';
+import { type Context, WRONG } from './context.ts';
+import { type Field, textOf } from './fields.ts';
+
+const FIELDS: readonly Field<User>[] = [
+  { name: 'firstName', of: (user) => user.firstName },
+  { name: 'lastName', of: (user) => user.lastName },
+  { name: 'status', of: (user) => user.status },
+  { name: 'roles', of: (user) => user.roles },
+];
+
+/** Plans some users of the file, which are known by their logins. */
+export async function planUsers(
+  entries: readonly Judged<UserEntry>[],
+  claims: Claims,
+  context: Context,
+): Promise<void> {
+  const { store, draft, owners, rules } = context;
+  const existing = await store.usersByLogin(entries.map(({ good }) => good.login ?? ''));
+  entries.forEach(({ raw, whole, good }, index) => {
+    if (good.login === undefined) return;
+    const holder = claims.claim(loginKey(good.login), raw.line);
+    if (holder !== null) {
+      const message = `must be unique: the user in line ${holder} has this login too`;
+      draft.problem(raw.locate({ path: ['login'], message }));
+      return;
+    }
+    if (whole === null) {
+      owners.declare(good.login, WRONG);
+      return;
+    }
+    const old = existing[index] ?? null;
+    const next = userOf(whole, old, rules.now);
+    owners.declare(whole.login, next.id);
+    draft.add({
+      kind: 'user',
+      label: textOf(next.login),
+      fields: FIELDS,
+      old,
+      next,
+      before: old === null ? null : { kind: 'user', record: old },
+      mutations: () => [{ put: 'user', user: { ...next, lastUpdatedAt: rules.now } }],
+    });
+  });
+}
+
+function userOf(entry: UserEntry, old: User | null, now: number): User {
+  return {
+    id: old?.id ?? newId('00u'),
+    // The key: the store's spelling stays.
+    login: old?.login ?? entry.login,
+    firstName: entry.firstName ?? old?.firstName ?? '',
+    lastName: entry.lastName ?? old?.lastName ?? '',
+    status: entry.status ?? old?.status ?? 'ACTIVE',
+    roles: entry.roles === undefined ? (old?.roles ?? []) : sameRoles(entry.roles, old),
+    createdAt: old?.createdAt ?? now,
+    lastUpdatedAt: old?.lastUpdatedAt ?? now,
+  };
+}
+
+/** Roles are a set: another order of them is no change. */
+function sameRoles(roles: User['roles'], old: User | null): User['roles'] {
+  const same =
+    old !== null && old.roles.length === roles.length && roles.every((role) => old.roles.includes(role));
+  return same ? old.roles : roles;
+}

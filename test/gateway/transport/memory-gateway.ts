@@ -1,0 +1,21 @@
+/** A gateway in a process of its own, which tells how far its memory has grown. Started by memory.test.ts. */
+import { startGateway } from '../../support/gateway.ts';
+
+const [upstream = ''] = process.argv.slice(2);
+const { port } = await startGateway({ upstreams: [upstream] });
+
+const { rss } = process.memoryUsage;
+let before = 0;
+let peak = 0;
+setInterval(() => {
+  peak = Math.max(peak, rss());
+}, 5);
+process.on('message', (message) => {
+  if (message === 'begin') {
+    before = rss();
+    peak = before;
+  }
+  process.send?.({ grown: peak - before });
+});
+process.on('disconnect', () => process.exit());
+process.send?.({ port });

@@ -1,0 +1,124 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BodyTurnover, youngCollection } from '../../../src/gateway/transport/general/body-turnover.ts';
+
+const MIB = 1024 * 1024;
+const PIECE = Buffer.alloc(64 * 1024);
+const BIG = 128 * MIB;
+const MOST_GROWTH = 64 * MIB;
+
+let upstream: Server;
+let gateway: ChildProcess;
+let port = 0;
+
+/** Writes BIG bytes at the pace of whoever reads. */
+function pour(sink: NodeJS.WritableStream): void {
+  let written = 0;
+  const more = () => {
+    while (written < BIG) {
+      written += PIECE.length;
+      if (!sink.write(PIECE)) {
+        sink.once('drain', more);
+        return;
+      }
+    }
+    sink.end();
+  };
+  more();
+}
+
+async function lengthOf(message: NodeJS.ReadableStream): Promise<number> {
+  let length = 0;
+  for await (const chunk of message) length += chunk.length;
+  return length;
+}
+
+async function ask(message: string): Promise<{ grown: number }> {
+  gateway.send(message);
+  const [answer] = await once(gateway, 'message');
+  return answer;
+}
+
+beforeAll(async () => {
+  upstream = createServer((req, res) => {
+    if (req.method === 'GET') pour(res);
+    else void lengthOf(req).then((length) => res.end(String(length)));
+  }).listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  gateway = fork(join(import.meta.dirname, 'memory-gateway.ts'), [origin]);
+  const [started] = await once(gateway, 'message');
+  port = started.port;
+});
+
+afterAll(() => {
+  gateway.disconnect();
+  upstream.closeAllConnections();
+  upstream.close();
+});
+
+describe('the memory of a gateway', () => {
+  it('grows by less than 64 MiB while a body of 128 MiB goes up', async () => {
+    await ask('begin');
+    const req = request({ port, method: 'POST', path: '/up', agent: false });
+    pour(req);
+    const [res]: IncomingMessage[] = await once(req, 'response');
+    expect(Number((await res?.toArray())?.join(''))).toBe(BIG);
+    expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
+  });
+
+  it('grows by less than 64 MiB while a body of 128 MiB comes down', async () => {
+    await ask('begin');
+    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent: false }), 'response');
+    if (res === undefined) throw new Error('no response');
+    expect(await lengthOf(res)).toBe(BIG);
+    expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
+  });
+
+  it('grows by less than 64 MiB for twenty clients that do not read what they asked for', async () => {
+    await ask('begin');
+    const stuck: IncomingMessage[] = [];
+    for (let client = 0; client < 20; client += 1) {
+      const [res]: IncomingMessage[] = await once(get({ port, path: '/stuck', agent: false }), 'response');
+      if (res !== undefined) stuck.push(res);
+    }
+    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent: false }), 'response');
+    if (res !== undefined) await lengthOf(res);
+    expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
+    for (const each of stuck) each.destroy();
+  });
+});
+
+describe('the buffers of bodies', () => {
+  it('are collected once for every 16 MiB that have passed, however they came', () => {
+    let collections = 0;
+    const turnover = new BodyTurnover(() => {
+      collections += 1;
+    });
+    for (let passed = 0; passed < 64 * MIB; passed += 1000) turnover.passed(1000);
+    expect(collections).toBe(3);
+    turnover.passed(16 * MIB);
+    expect(collections).toBe(4);
+  });
+
+  it('are collected by themselves in this runtime, and not with everything else', async () => {
+    const collect = youngCollection();
+    const kinds: unknown[] = [];
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        kinds.push((entry as PerformanceEntry & { detail: { kind: number } }).detail.kind);
+      }
+    });
+    observer.observe({ entryTypes: ['gc'] });
+    for (let collection = 0; collection < 50; collection += 1) collect();
+    while (kinds.length < 50) await new Promise(setImmediate);
+    observer.disconnect();
+    const minor = kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR);
+    expect(minor.length).toBeGreaterThanOrEqual(50);
+  });
+});

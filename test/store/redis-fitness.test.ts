@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { unfitness } from '../../src/store/redis/fitness.ts';
+import { aServer, open, rawClient } from './redis-bench.ts';
+
+const fit = {
+  redis_version: '7.0.15',
+  role: 'master',
+  loading: '0',
+  aof_enabled: '1',
+  aof_last_write_status: 'ok',
+  maxmemory_policy: 'noeviction',
+};
+const info = (facts: Record<string, string>) =>
+  `# Server\r\n${Object.entries({ ...fit, ...facts })
+    .map((fact) => fact.join(':'))
+    .join('\r\n')}\r\n`;
+
+describe('a Redis', () => {
+  const table: readonly [string, Record<string, string>, RegExp][] = [
+    ['without an append-only file', { aof_enabled: '0' }, /set "appendonly yes"/],
+    [
+      'that drops keys when it is full',
+      { maxmemory_policy: 'allkeys-lru' },
+      /set "maxmemory-policy noeviction"/,
+    ],
+    ['that drops counters when it is full', { maxmemory_policy: 'volatile-ttl' }, /volatile-ttl/],
+    ['of version 6', { redis_version: '6.2.14' }, /of version 6\.2\.14: 7\.0 or later/],
+    ['of no known version', { redis_version: '' }, /7\.0 or later/],
+    ['that is a replica', { role: 'slave' }, /give the address of the primary/],
+    ['that is loading', { loading: '1' }, /still loading/],
+    ['that cannot write its file', { aof_last_write_status: 'err' }, /look at its disk/],
+  ];
+  for (const [what, facts, line] of table) {
+    it(`${what} is unfit, and one line says what to do`, () => {
+      expect(unfitness(info(facts))).toEqual([expect.stringMatching(line)]);
+    });
+  }
+
+  it('that is fit has nothing said of it, whatever its later version', () => {
+    expect(unfitness(info({}))).toEqual([]);
+    expect(unfitness(info({ redis_version: '10.0.0' }))).toEqual([]);
+  });
+
+  it('with several faults has a line for each, the gravest first', () => {
+    const lines = unfitness(info({ aof_enabled: '0', maxmemory_policy: 'allkeys-lru', role: 'slave' }));
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toMatch(/replica/);
+  });
+
+  it('of these tests is fit, and is not once it is set up otherwise', async () => {
+    const server = await aServer();
+    const { store } = await open(server.url);
+    expect(await store.fitness()).toEqual([]);
+    const raw = rawClient(server.url);
+    await raw.config('SET', 'appendonly', 'no');
+    await raw.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await store.fitness()).toHaveLength(2);
+    expect(await store.trouble()).toBe(
+      `Redis at 127.0.0.1:${server.port} is not fit: Its append-only file is off, so a restart can lose tokens: set "appendonly yes".`,
+    );
+  });
+});
