@@ -97,7 +97,7 @@ describe('the System Log over the API', () => {
           issuer: null,
           interface: null,
           authenticationStep: 0,
-          externalSessionId: token.id,
+          externalSessionId: 'unknown',
         },
         displayMessage: 'Create API token',
         eventType: 'system.api_token.create',
