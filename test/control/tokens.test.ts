@@ -4,21 +4,12 @@ import { tokenSchema, tokenWithSecretSchema } from '../../src/control/tokens/wir
 import { secretIndex } from '../../src/domain/secret.ts';
 import { anAgent, aToken, aZone } from '../support/records.ts';
 import { asker, type ControlPlane, type Person, startControlPlane } from './control-plane.ts';
+import { eventsAbout } from './events.ts';
 import { validation } from './expected.ts';
 import { STORES } from './stores.ts';
 
 const TOKENS = '/api/v1/api-tokens';
 const DAY = 24 * 60 * 60 * 1000;
-const eventList = z.array(
-  z.object({
-    eventType: z.string(),
-    actor: z.object({ id: z.string() }),
-    target: z.array(z.object({ id: z.string(), type: z.string() })),
-    debugContext: z.object({ debugData: z.record(z.string(), z.string()) }),
-    transaction: z.object({ id: z.string(), detail: z.object({ requestApiTokenId: z.string() }) }),
-  }),
-);
-
 describe.each(STORES)('tokens over %s', (_, open) => {
   let plane: ControlPlane;
   let admin: Person;
@@ -36,14 +27,7 @@ describe.each(STORES)('tokens over %s', (_, open) => {
   const read = async (id: string) => tokenSchema.parse((await admin.ask('GET', `${TOKENS}/${id}`)).body);
   const statusWith = async (secret: string) =>
     (await asker(plane.origin, secret)('GET', '/api/v1/users/me')).status;
-  /** The events about one record, the oldest first. */
-  const eventsOf = async (id: string) => {
-    const { body } = await admin.ask(
-      'GET',
-      `/api/v1/logs?limit=1000&filter=${encodeURIComponent(`target.id eq "${id}"`)}`,
-    );
-    return eventList.parse(body);
-  };
+  const eventsOf = (id: string) => eventsAbout(id, admin.ask);
 
   describe('making one', () => {
     it('shows the secret once, keeps its hash alone, and the token works at once', async () => {
