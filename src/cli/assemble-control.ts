@@ -52,6 +52,7 @@ export async function assembleControl(
   const server = createControlServer({
     operations: resources({
       store,
+      defaultPercentage: config.limit.defaultPercentage,
       mint() {
         const secret = mintSecret(resolve.prefix);
         return { secret, hash: secretIndex(secret, resolve.pepper) };

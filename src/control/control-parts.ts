@@ -10,4 +10,6 @@ export interface MintedSecret {
 export interface ControlParts {
   readonly store: Management & Pick<TokenSource, 'zones'>;
   readonly mint: () => MintedSecret;
+  /** The share of a token that has none of its own, in percent. */
+  readonly defaultPercentage: number;
 }

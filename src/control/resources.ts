@@ -2,6 +2,8 @@ import { agentOperations } from './agents/operations.ts';
 import type { ControlParts } from './control-parts.ts';
 import { logOperations } from './log/operations.ts';
 import type { Operation } from './operation.ts';
+import { settingOperations } from './settings/operations.ts';
+import { shareOperations } from './shares/operations.ts';
 import { tokenOperations } from './tokens/operations.ts';
 import { userOperations } from './users/operations.ts';
 import { zoneOperations } from './zones/operations.ts';
@@ -12,6 +14,8 @@ export function resources(parts: ControlParts): readonly Operation[] {
     ...tokenOperations(parts),
     ...userOperations(parts),
     ...zoneOperations(parts),
+    ...shareOperations(parts),
+    ...settingOperations(parts),
     ...agentOperations(parts),
     ...logOperations(parts),
   ];

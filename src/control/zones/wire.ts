@@ -19,7 +19,10 @@ export const zoneSchema = z.looseObject({
   created: z.iso.datetime(),
   lastUpdated: z.iso.datetime(),
   system: z.boolean(),
-  gateways: z.array(addressSchema).optional().describe('Where callers stand; of IP zones only.'),
+  gateways: z
+    .array(addressSchema)
+    .nullish()
+    .describe('Where callers stand; null when there are none. Of IP zones only.'),
   proxies: z
     .array(addressSchema)
     .nullish()
@@ -50,7 +53,8 @@ export function zoneBody(zone: Zone, origin: string) {
 /** What the zone holds, as its type has it. */
 function contents({ type, gateways, proxies, dynamic }: Zone) {
   if (type !== 'IP') return dynamic ?? {};
-  return { gateways, proxies: proxies.length === 0 ? null : proxies };
+  const listed = (list: Zone['gateways']) => (list.length === 0 ? null : list);
+  return { gateways: listed(gateways), proxies: listed(proxies) };
 }
 
 function zoneLinks({ id, status }: Zone, origin: string) {
