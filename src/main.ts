@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
+import { addManagement } from './cli/manage/commands.ts';
 import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 
@@ -36,6 +37,15 @@ program
   .action(async (file: string, { config, dryRun }: { config: string; dryRun: boolean }) => {
     process.exitCode = await apply(file, { config, dryRun }, process.env, process.stdout);
   });
+
+const POLL_MS = 2_000;
+addManagement(program, {
+  env: process.env,
+  out: process.stdout,
+  // What follows the log ends with the process.
+  signal: new AbortController().signal,
+  pollMs: POLL_MS,
+});
 
 function stopOnSignal(serving: Serving): void {
   let stopping = false;
