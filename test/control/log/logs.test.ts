@@ -206,6 +206,18 @@ describe('the System Log over the API', () => {
     });
   });
 
+  it('looks at no more than ten thousand events for one answer, and goes on with the next', async () => {
+    const others = Array.from({ length: 10_000 }, (_, i) => eventAt(MADE_AT + i));
+    const wanted = eventAt(MADE_AT + MINUTE, 'zone.create');
+    await append(...others, wanted);
+    const asked = { filter: 'eventType eq "zone.create"', since: iso(MADE_AT), until: iso(MADE_AT + DAY) };
+    const first = await ask(asked);
+    expect(uuids(first)).toEqual([]);
+    const second = await follow(nextOf(first));
+    expect(uuids(second)).toEqual([wanted.uuid]);
+    expect(nextOf(second)).toBeNull();
+  });
+
   describe('a query with an end', () => {
     const range = { since: iso(MADE_AT), until: iso(MADE_AT + 5 * MINUTE) };
     let events: LogEvent[];
