@@ -4,9 +4,10 @@
  */
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../config/config.ts';
+import type { Authenticate } from '../control/admission.ts';
 import { RateLimit } from '../control/rate-limit.ts';
 import { resources } from '../control/resources.ts';
-import { type Authenticate, createControlServer } from '../control/server.ts';
+import { createControlServer } from '../control/server.ts';
 import { Sweeper } from '../control/sweeper.ts';
 import { ensureSystemZones } from '../control/zones/system.ts';
 import { readChain } from '../domain/address-chain.ts';
