@@ -5,6 +5,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { Authenticate } from '../control/admission.ts';
+import type { GateFacts } from '../control/explain/explain.ts';
 import { RateLimit } from '../control/rate-limit.ts';
 import { resources } from '../control/resources.ts';
 import { createControlServer } from '../control/server.ts';
@@ -12,10 +13,13 @@ import { Sweeper } from '../control/sweeper.ts';
 import { ensureSystemZones } from '../control/zones/system.ts';
 import { readChain } from '../domain/address-chain.ts';
 import { compileAddressSet } from '../domain/address-set.ts';
+import { compileEndpoints } from '../domain/endpoint-match.ts';
+import { tightestReading } from '../domain/endpoint-readings.ts';
 import { mintSecret, secretIndex } from '../domain/secret.ts';
 import type { Store } from '../domain/store.ts';
 import { UsageQueue } from '../gateway/account/usage-queue.ts';
 import { secretIn } from '../gateway/listen/credential.ts';
+import { normalTarget } from '../gateway/listen/target.ts';
 import { Resolver } from '../gateway/resolve/resolver.ts';
 import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../gateway/zone/zone-stage.ts';
@@ -54,6 +58,7 @@ export async function assembleControl(
     operations: resources({
       store,
       defaultPercentage: config.limit.defaultPercentage,
+      gate: gateFacts(config, store),
       mint() {
         const secret = mintSecret(resolve.prefix);
         return { secret, hash: secretIndex(secret, resolve.pepper) };
@@ -86,6 +91,21 @@ export async function assembleControl(
         log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
       });
     },
+  };
+}
+
+/** What the gateway of the same configuration decides by. */
+function gateFacts({ zone, limit, endpoints }: Config, store: Store): GateFacts {
+  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
+  const endpointOf = tightestReading(compileEndpoints(endpoints, unmatched));
+  return {
+    trustedProxies: compileAddressSet(zone.trustedProxies),
+    endpointOf(method, target) {
+      const normal = normalTarget(target);
+      return normal === null ? null : endpointOf(method, normal.path);
+    },
+    ledger: store.ledger,
+    defaultPercentage: limit.defaultPercentage,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Management, TokenSource } from '../domain/store.ts';
+import type { GateFacts } from './explain/explain.ts';
 
 /** A new secret and the index under which the store knows it (`secretIndex` in domain/secret.ts). */
 export interface MintedSecret {
@@ -12,4 +13,6 @@ export interface ControlParts {
   readonly mint: () => MintedSecret;
   /** The share of a token that has none of its own, in percent. */
   readonly defaultPercentage: number;
+  /** What the gate decides by, to explain its decisions. */
+  readonly gate: GateFacts;
 }

@@ -1,5 +1,6 @@
 import { agentOperations } from './agents/operations.ts';
 import type { ControlParts } from './control-parts.ts';
+import { explainOperation } from './explain/operations.ts';
 import { logOperations } from './log/operations.ts';
 import type { Operation } from './operation.ts';
 import { settingOperations } from './settings/operations.ts';
@@ -18,5 +19,6 @@ export function resources(parts: ControlParts): readonly Operation[] {
     ...settingOperations(parts),
     ...agentOperations(parts),
     ...logOperations(parts),
+    explainOperation(parts),
   ];
 }

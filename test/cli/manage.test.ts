@@ -126,6 +126,14 @@ describe('a day with the command line', () => {
     expect(await run('agent delete dc1')).toBe('Deleted dc1.\n');
   });
 
+  it('explains what the gate would decide', async () => {
+    await run('token create explained --in-zone LegacyIpZone');
+    const words = await run('explain explained get /hello --from 127.0.0.1 --forwarded-for 192.0.2.1');
+    expect(words).toMatch(/^decision +reject: zone\.outside \(403\)\n/);
+    expect(words).toMatch(/hop 0 +127\.0\.0\.1: a trusted proxy\nhop 1 +192\.0\.2\.1: the caller\n/);
+    expect(words).toMatch(/endpoint +unmatched: \d+ left of \d+ in \d+ s\n/);
+  });
+
   it('reads all of it in the log, the oldest first', async () => {
     const lines = (await run('log list --q nightly')).trimEnd().split('\n');
     const types = lines.map((line) => line.split('  ')[2]);
