@@ -51,11 +51,23 @@ export function ownConformance(openapi: unknown): Conformance {
 /** Holds answers to Okta's documents; paths that are not in them are passed over. */
 export function oktaConformance(): Conformance {
   if (!OKTA_AT_HAND) return () => [];
-  const slices = readdirSync(OKTA)
+  const conformance = held(oktaDocuments(), new Ajv({ strict: false, allErrors: true }), () => true);
+  return ({ text, ...answered }) => conformance({ ...answered, text: withoutNulls(text) });
+}
+
+/** The names of all operations in Okta's documents. */
+export function oktaOperations(): readonly string[] {
+  const methods = oktaDocuments().flatMap(({ paths }) => Object.values(paths).flatMap(Object.values));
+  return methods.flatMap((method) => {
+    const { success, data } = described.safeParse(method);
+    return success ? [data.operationId] : [];
+  });
+}
+
+function oktaDocuments(): readonly Document[] {
+  return readdirSync(OKTA)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => document.parse(chosenByKind(parse(repaired(readFileSync(`${OKTA}/${name}`, 'utf8'))))));
-  const conformance = held(slices, new Ajv({ strict: false, allErrors: true }), () => true);
-  return ({ text, ...answered }) => conformance({ ...answered, text: withoutNulls(text) });
 }
 
 /** Okta's answers have null where its documents have a member that may be missing (docs/okta.md §3 and §8). */
