@@ -31,9 +31,15 @@ export const VARIANTS: readonly Variant[] = [
   },
   {
     ...alone,
-    name: 'transport',
+    name: 'general',
     does: 'Tollgate, general transport, a gate that lets all pass',
     addsTo: 'undici',
+    load: () => import('./variants/tollgate-general.ts'),
+  },
+  {
+    ...alone,
+    name: 'transport',
+    does: 'Tollgate, fast transport, a gate that lets all pass',
     load: () => import('./variants/tollgate-transport.ts'),
   },
   {

@@ -6,7 +6,10 @@ import type { Store } from '../../src/domain/store.ts';
 import type { Credential } from '../../src/domain/token.ts';
 import { permit } from '../../src/gateway/decision.ts';
 import type { Gate } from '../../src/gateway/gate.ts';
+import { createFastTransport } from '../../src/gateway/transport/fast/server.ts';
+import { createGeneralTransport } from '../../src/gateway/transport/general/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { quickenStringMethods } from '../../src/kernel/string-methods.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { Setting } from '../variant.ts';
@@ -25,15 +28,25 @@ const log = createLog('error', {
   },
 });
 
+/** Starts the general transport behind a gate that lets everything pass. @returns its origin */
+export async function startGeneral(setting: Setting): Promise<string> {
+  const { config, credential } = await prepare(setting, false);
+  return listen(config, gateThatLetsPass(credential), createGeneralTransport);
+}
+
 /**
- * Starts a gateway with these stages of the gate, and without account.
+ * Starts a gateway with these stages of the gate, on the fast transport and without account.
  * @param stages in their order, from the first on without a gap
  * @returns its origin
  */
 export async function startPartial(setting: Setting, stages: readonly GateStage[]): Promise<string> {
   const { config, store, credential } = await prepare(setting, stages.includes('zone'));
-  if (!stages.includes('resolve')) return listen(config, gateThatLetsPass(credential));
-  return listen(config, await createPartialGate(config, store, stages.includes('limit')));
+  if (!stages.includes('resolve')) return listen(config, gateThatLetsPass(credential), createFastTransport);
+  return listen(
+    config,
+    await createPartialGate(config, store, stages.includes('limit')),
+    createFastTransport,
+  );
 }
 
 /** Starts the whole gateway as `tollgate serve` does. @returns its origin */
@@ -52,6 +65,8 @@ interface Prepared {
 }
 
 async function prepare(setting: Setting, boundToZone: boolean): Promise<Prepared> {
+  // As assembleGateway does.
+  quickenStringMethods();
   const config = loadBenchConfig(setting);
   const store = await openStore(config.store, systemClock, log);
   return { config, store, credential: await addRecords(store, setting.secret, boundToZone) };

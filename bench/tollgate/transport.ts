@@ -6,8 +6,9 @@ import type { Gate } from '../../src/gateway/gate.ts';
 import { headRules } from '../../src/gateway/listen/head.ts';
 import { LiveStreams } from '../../src/gateway/live-streams.ts';
 import { type OnBug, Pipeline } from '../../src/gateway/pipeline.ts';
+import type { createFastTransport } from '../../src/gateway/transport/fast/server.ts';
 import type { GeneralTransportOptions } from '../../src/gateway/transport/general/options.ts';
-import { createGeneralTransport } from '../../src/gateway/transport/general/server.ts';
+import type { createGeneralTransport } from '../../src/gateway/transport/general/server.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 
 const UPSTREAM_KEEP_ALIVE_MS = 4_000;
@@ -17,9 +18,13 @@ const onBug: OnBug = (error) => {
   throw error;
 };
 
-/** The general transport that `assembleGateway` makes, before a gate and without account. @returns its origin */
-export async function listen(config: Config, gate: Gate): Promise<string> {
-  const transport = createGeneralTransport(optionsFor(config, new Pipeline(gate, () => {}, onBug)), null);
+/** One of the transports that `assembleGateway` makes, before a gate and without account. @returns its origin */
+export async function listen(
+  config: Config,
+  gate: Gate,
+  create: typeof createGeneralTransport | typeof createFastTransport,
+): Promise<string> {
+  const transport = create(optionsFor(config, new Pipeline(gate, () => {}, onBug)), null);
   const { port } = await transport.listen(0, '127.0.0.1');
   return `http://127.0.0.1:${port}`;
 }

@@ -1,4 +1,4 @@
-/** The general transport behind a gate that lets everything pass: listen and forward alone. */
+/** The fast transport behind a gate that lets everything pass: listen and forward alone. */
 import { startPartial } from '../tollgate/start.ts';
 import type { Setting } from '../variant.ts';
 

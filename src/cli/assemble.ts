@@ -20,6 +20,7 @@ import { headRules } from '../gateway/listen/head.ts';
 import { LiveStreams } from '../gateway/live-streams.ts';
 import { Pipeline } from '../gateway/pipeline.ts';
 import { Resolver } from '../gateway/resolve/resolver.ts';
+import { createFastTransport } from '../gateway/transport/fast/server.ts';
 import type { GeneralTransportOptions } from '../gateway/transport/general/options.ts';
 import { createGeneralTransport, type GeneralTransport } from '../gateway/transport/general/server.ts';
 import { createWebSocketUpgrades, type WebSocketUpgrades } from '../gateway/transport/general/websocket.ts';
@@ -27,6 +28,7 @@ import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { quickenStringMethods } from '../kernel/string-methods.ts';
 import { accessLine } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { MetricSources } from '../telemetry/metrics.ts';
@@ -64,6 +66,7 @@ export async function assembleGateway(
   clock: Clock,
   log: Logger,
 ): Promise<Gateway> {
+  quickenStringMethods();
   const breaker = new Breaker(clock, STORE_RETRY_MS, (open) => {
     if (open) log.error({ component: 'store' }, 'the store is away: going on with what is known');
     else log.info({ component: 'store' }, 'the store is back');
@@ -124,7 +127,8 @@ export async function assembleGateway(
       graceMs: WEBSOCKET_CLOSE_MS,
     },
   });
-  const transport = createGeneralTransport(options, upgrades);
+  const create = config.listen.transport === 'general' ? createGeneralTransport : createFastTransport;
+  const transport = create(options, upgrades);
 
   const mayStay = (credential: Credential) => stays(resolver, credential);
   const stopStreamChecks = streams.recheckEvery(STREAM_CHECK_MS, clock, mayStay);

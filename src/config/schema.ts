@@ -39,6 +39,11 @@ export const listen = section({
   metrics: listenAddress()
     .prefault('127.0.0.1:9090')
     .describe('Address and port of /metrics, /livez and /readyz.'),
+  transport: choice('auto', 'general')
+    .prefault('auto')
+    .describe(
+      'How requests are carried: `auto` takes plain ones over plain sockets and every other over node:http, `general` takes all over node:http.',
+    ),
   maxConnections: integer(1, 1_000_000)
     .prefault(10_000)
     .describe('Client connections open at once; more are closed as they come.'),

@@ -32,7 +32,10 @@ export function parseAddress(text: string): Address | null {
 
 /** The one canonical text: dotted decimal, or RFC 5952. */
 export function formatAddress(address: Address): string {
-  if (address.family === 4) return octetsOf(address).join('.');
+  if (address.family === 4) {
+    const [word = 0] = address.words;
+    return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
+  }
   const groups: number[] = [];
   for (const word of address.words) groups.push(word >>> 16, word & 0xffff);
   return new ipaddr.IPv6(groups).toRFC5952String();
@@ -161,9 +164,4 @@ function fromGroups(groups: readonly number[]): readonly number[] {
 
 function fromOctets(octets: readonly number[]): number {
   return octets.reduce((word, octet) => word * 256 + octet, 0);
-}
-
-function octetsOf(address: Address): number[] {
-  const [word = 0] = address.words;
-  return [word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255];
 }

@@ -19,6 +19,7 @@ const OUTSIDE = '198.51.100.1';
 
 /** What a row does with a good token, with an unknown one, and with a good one from elsewhere; and whether it counts. */
 const ROWS = [
+  { name: 'general', good: 200, unknown: 200, outside: 200, counts: false },
   { name: 'transport', good: 200, unknown: 200, outside: 200, counts: false },
   { name: 'resolve', good: 200, unknown: 401, outside: 200, counts: false },
   { name: 'zone', good: 200, unknown: 401, outside: 403, counts: false },

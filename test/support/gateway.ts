@@ -10,6 +10,7 @@ import type { Gate } from '../../src/gateway/gate.ts';
 import { type HeadOptions, headRules } from '../../src/gateway/listen/head.ts';
 import { LiveStreams } from '../../src/gateway/live-streams.ts';
 import { Pipeline } from '../../src/gateway/pipeline.ts';
+import type { createFastTransport } from '../../src/gateway/transport/fast/server.ts';
 import type { GeneralTransportOptions, Limits } from '../../src/gateway/transport/general/options.ts';
 import { createGeneralTransport, type GeneralTransport } from '../../src/gateway/transport/general/server.ts';
 import type { WebSocketUpgrades } from '../../src/gateway/transport/general/websocket.ts';
@@ -79,6 +80,21 @@ const UPSTREAM: UpstreamOptions = {
   probe: null,
 };
 
+/** What makes a transport: all of them are started, and behave, alike. */
+export type CreateTransport = typeof createGeneralTransport | typeof createFastTransport;
+
+let create: CreateTransport = createGeneralTransport;
+
+/** Puts another transport under all gateways that are started from now on by this file of tests. */
+export function testTransport(other: CreateTransport): void {
+  create = other;
+}
+
+/** Whether it is the general transport alone, for the few tests that hold of nothing else. */
+export function testsGeneral(): boolean {
+  return create === createGeneralTransport;
+}
+
 /** A permit for an unlimited endpoint, for the holder of a token that may do everything. */
 export function aPermit(): Decision {
   const owner = aUser();
@@ -91,7 +107,7 @@ export function aPermit(): Decision {
   });
 }
 
-/** The whole general transport with a gate of the test's choice, in front of upstreams of the test's choice, on a free port. */
+/** A whole transport, the general one unless the file of tests says otherwise, with a gate of the test's choice, in front of upstreams of the test's choice, on a free port. */
 export async function startGateway(options: TestGatewayOptions): Promise<TestGateway> {
   const clock = options.clock ?? systemClock;
   const outcomes: Outcome[] = [];
@@ -133,7 +149,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     onBug,
     ...options.transport,
   };
-  const transport = createGeneralTransport(transportOptions, options.upgrades?.(transportOptions) ?? null);
+  const transport = create(transportOptions, options.upgrades?.(transportOptions) ?? null);
   const { port }: AddressInfo = await transport.listen(0, '127.0.0.1');
   return {
     port,

@@ -1,5 +1,6 @@
 import { formatAddress, parseAddress } from '../../domain/address.ts';
-import type { Permit } from '../decision.ts';
+import type { Credential } from '../../domain/token.ts';
+import type { Arrival, Permit } from '../decision.ts';
 import type { Head } from '../listen/head.ts';
 import { isHost } from '../listen/host.ts';
 
@@ -25,16 +26,23 @@ export function requestHeaders(head: Head, permit: Permit, facts: RequestFacts):
   for (const part of head.headers) headers.push(part);
   if (typeof head.body === 'number') headers.push('Content-Length', String(head.body));
   if (head.wantsWebSocket) headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket');
-  const { token, owner } = permit.credential;
   headers.push(
     'X-Forwarded-For',
-    forwardedFor(head, permit, facts),
+    forwardedFor(head.arrival, permit, facts),
     'X-Forwarded-Proto',
     forwardedProto(head, facts),
     'X-Forwarded-Host',
     forwardedHost(head, facts),
     'X-Request-Id',
     head.arrival.requestId,
+    ...identityHeaders(permit.credential),
+  );
+  return headers;
+}
+
+/** Who the caller is, for the upstream: names and values in turn. */
+export function identityHeaders({ token, owner }: Credential): string[] {
+  return [
     'X-Tollgate-Token-Id',
     token.id,
     'X-Tollgate-User-Id',
@@ -43,16 +51,19 @@ export function requestHeaders(head: Head, permit: Permit, facts: RequestFacts):
     headerText(owner?.login ?? ''),
     'X-Tollgate-Roles',
     owner?.roles.join(',') ?? '',
-  );
-  return headers;
+  ];
 }
 
 /**
  * The believed part of the address chain, the caller first and the peer last (docs/adr/0003). What stood to the left
  * of the caller is the caller's own claim: an upstream that takes the first entry at its word must not see it.
  */
-function forwardedFor(head: Head, permit: Permit, facts: RequestFacts): string {
-  const { peer, forwardedFor: received } = head.arrival;
+export function forwardedFor(
+  arrival: Arrival,
+  permit: Permit,
+  facts: Pick<RequestFacts, 'peerTrusted'>,
+): string {
+  const { peer, forwardedFor: received } = arrival;
   if (!facts.peerTrusted || received === null) return permit.client;
   const behindCaller: string[] = [canonical(peer)];
   for (const entry of received.split(',').reverse()) {
@@ -69,12 +80,14 @@ function canonical(text: string): string {
   return address === null ? 'unknown' : formatAddress(address);
 }
 
-function forwardedProto(head: Head, facts: RequestFacts): string {
+/** The scheme by which the caller reached the outermost of the deployment's own proxies, or this gateway. */
+export function forwardedProto(head: Pick<Head, 'forwardedProto'>, facts: RequestFacts): string {
   const said = facts.peerTrusted ? head.forwardedProto?.toLowerCase() : null;
   return said === 'http' || said === 'https' ? said : facts.scheme;
 }
 
-function forwardedHost(head: Head, facts: RequestFacts): string {
+/** The `Host` by which the caller reached the outermost of the deployment's own proxies, or this gateway. */
+export function forwardedHost(head: Pick<Head, 'forwardedHost' | 'host'>, facts: RequestFacts): string {
   const said = facts.peerTrusted ? head.forwardedHost : null;
   return said !== null && isHost(said) ? said : head.host;
 }

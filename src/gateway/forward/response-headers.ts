@@ -30,6 +30,11 @@ const NEVER: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** Whether a response header of this name, in small letters, is passed on, unless `Connection` names it. */
+export function isPassed(lowered: string): boolean {
+  return !NEVER.has(lowered) && !lowered.startsWith(RESERVED_PREFIX);
+}
+
 /**
  * The header list of the response to the client, names and values in turn: the upstream's without what belongs to
  * its connection (RFC 9110 §7.6.1) and what is ours to say, then the request's id and the limits it was held to.
@@ -54,7 +59,7 @@ export function responseHeaders(
       coded = true;
     }
     if (lowered === 'connection') named = [...named, ...namesIn(value)];
-    if (!NEVER.has(lowered) && !lowered.startsWith(RESERVED_PREFIX)) headers.push(name, value);
+    if (isPassed(lowered)) headers.push(name, value);
   }
   const kept = named.length === 0 ? headers : without(headers, named);
   kept.push('X-Request-Id', facts.requestId);

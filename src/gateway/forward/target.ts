@@ -31,6 +31,7 @@ export class Target {
   /** Sends requests over the pool. */
   readonly dispatcher: Dispatcher;
   readonly health: Health;
+  readonly options: TargetOptions;
   busy = 0;
 
   /** @throws TypeError when `origin` is more or less than an http or https origin */
@@ -41,6 +42,7 @@ export class Target {
     }
     this.origin = origin;
     this.host = url.host;
+    this.options = options;
     this.health = new Health(options);
     this.pool = new Pool(origin, {
       connect: connector(options.connectTimeoutMs),

@@ -16,6 +16,8 @@ export interface Choice {
   /** Host and, if not the scheme's own, port of the origin. */
   readonly host: string;
   readonly dispatcher: Dispatcher;
+  /** The times that hold for the target, for whoever opens connections of his own. */
+  readonly options: TargetOptions;
   /** Tells passive health that the head of an answer has come; the answer may last long. */
   answered(): void;
   /** Ends the request's count at the target, and tells passive health how it went. */
@@ -105,7 +107,7 @@ function covers(prefix: string, path: string): boolean {
 }
 
 function take(target: Target, { name, targets }: Upstream, clock: Clock): Choice {
-  const { health, origin, host, dispatcher } = target;
+  const { health, origin, host, dispatcher, options } = target;
   target.busy += 1;
   health.taken();
   return {
@@ -113,6 +115,7 @@ function take(target: Target, { name, targets }: Upstream, clock: Clock): Choice
     origin,
     host,
     dispatcher,
+    options,
     answered: () => health.answered(),
     done(result) {
       target.busy -= 1;

@@ -24,6 +24,18 @@ export function rateHeaders(spent: Spent, windowSeconds: number | null, now: num
   ];
 }
 
+/** The same as lines, each with its CRLF: what is written for nearly every response is not taken apart first. */
+export function rateLines(spent: Spent, windowSeconds: number | null, now: number): string {
+  const { scope, limit, remaining, resetAt } = spent;
+  const window = windowSeconds === null ? '' : `;w=${windowSeconds}`;
+  return `X-Rate-Limit-Limit: ${limit}\r\nX-Rate-Limit-Remaining: ${remaining}\r\nX-Rate-Limit-Reset: ${Math.ceil(
+    resetAt / 1000,
+  )}\r\nRateLimit-Policy: "${scope}";q=${limit}${window}\r\nRateLimit: "${scope}";r=${remaining};t=${secondsUntil(
+    resetAt,
+    now,
+  )}\r\n`;
+}
+
 /** Whole seconds until a moment, rounded up so that nobody comes back early; 0 once it has passed. Both in milliseconds since the epoch. */
 export function secondsUntil(moment: number, now: number): number {
   return Math.max(0, Math.ceil((moment - now) / 1000));

@@ -1,61 +1,6 @@
 import { describe } from 'vitest';
-import { createUpstreams } from '../../../src/gateway/forward/upstreams.ts';
-import { LiveStreams } from '../../../src/gateway/live-streams.ts';
 import { createGeneralTransport } from '../../../src/gateway/transport/general/server.ts';
-import { createWebSocketUpgrades } from '../../../src/gateway/transport/general/websocket.ts';
-import { BOUNDS, type RunningTransport, type TransportParts } from './bed.ts';
+import { starter } from './start.ts';
 import { hostileTables } from './tables.ts';
 
-async function startGeneral(parts: TransportParts): Promise<RunningTransport> {
-  const { clock, origin } = parts;
-  const upstreams = createUpstreams(
-    [
-      {
-        name: 'strict',
-        targets: [origin],
-        paths: ['/'],
-        probe: null,
-        failures: 1_000_000,
-        ejectMs: 1_000,
-        connectTimeoutMs: 5_000,
-        headTimeoutMs: 5_000,
-        idleTimeoutMs: 5_000,
-        keepAliveMs: 5_000,
-      },
-    ],
-    clock,
-  );
-  const options = {
-    ...parts,
-    upstreams,
-    limits: {
-      maxConnections: 1_000,
-      headSize: BOUNDS.headSize,
-      headTimeoutMs: 10_000,
-      bodySize: BOUNDS.bodySize,
-      bodyMinRate: null,
-      idleTimeoutMs: 10_000,
-      stallTimeoutMs: 10_000,
-    },
-    refusalForm: 'okta' as const,
-    scheme: 'http' as const,
-    preserveHost: true,
-    retries: 1,
-    streams: new LiveStreams(),
-  };
-  const timeLimits = { connectMs: 5_000, headMs: 5_000, idleMs: 60_000, graceMs: 1_000 };
-  const upgrades = createWebSocketUpgrades({ ...options, timeLimits });
-  const transport = createGeneralTransport(options, upgrades);
-  const { port } = await transport.listen(0, '127.0.0.1');
-  return {
-    port,
-    async close() {
-      const over = Promise.all([transport.drain(1), upgrades.closeAll(1001, 'the test is over')]);
-      clock.advance(10_000);
-      await over;
-      await upstreams.close();
-    },
-  };
-}
-
-describe('the general transport', () => hostileTables(startGeneral));
+describe('the general transport', () => hostileTables(starter(createGeneralTransport)));

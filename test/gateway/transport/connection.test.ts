@@ -86,22 +86,6 @@ describe('requests sent together on one connection', () => {
     expect((await g.outcome(99)).complete).toBe(true);
   });
 
-  it('end with the one that is being answered when more come than may wait', async () => {
-    const { script, next } = holding();
-    const up = await upstream(script);
-    const g = await gateway({ upstreams: [up.origin] });
-    const c = await client(g);
-    c.send(request('GET /many').repeat(500));
-    const { answer } = await next();
-    c.send(request('GET /many').repeat(5000));
-    answer(ok('the only answer'));
-    expect(await c.all()).toMatch(
-      /^HTTP\/1\.1 200 OK\r\n[\s\S]*Connection: close\r\n[\s\S]*the only answer$/,
-    );
-    expect(await g.outcome(0)).toMatchObject({ decision: 'forwarded', complete: true });
-    expect(up.wires.length).toBe(1);
-  });
-
   it('end with the one that asks to close', async () => {
     const up = await upstream(answering(ok('fine')));
     const g = await gateway({ upstreams: [up.origin] });
@@ -376,15 +360,5 @@ describe('a request to upgrade', () => {
     expect(await c.all()).toBe('handed over');
     expect(handed).toEqual(['GET /socket']);
     expect(g.transport.open).toBe(0);
-  });
-
-  it('to a WebSocket behind another request is refused: it needs the connection to itself', async () => {
-    const up = await upstream(answering(ok('plain')));
-    const g = await gateway({ upstreams: [up.origin], upgrades: () => ({ handle: () => {} }) });
-    const c = await client(g);
-    c.send(request('GET /a') + request('GET /socket', ...handshake));
-    await c.parted;
-    expect(statuses(c)).toEqual(['200', '400']);
-    expect(g.outcomes[1]).toMatchObject({ decision: 'listen.bad-upgrade' });
   });
 });

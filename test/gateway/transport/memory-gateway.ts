@@ -1,7 +1,9 @@
 /** A gateway in a process of its own, which tells how far its memory has grown. Started by memory.test.ts. */
-import { startGateway } from '../../support/gateway.ts';
+import { createFastTransport } from '../../../src/gateway/transport/fast/server.ts';
+import { startGateway, testTransport } from '../../support/gateway.ts';
 
-const [upstream = ''] = process.argv.slice(2);
+const [upstream = '', transport = ''] = process.argv.slice(2);
+if (transport === 'fast') testTransport(createFastTransport);
 const { port } = await startGateway({ upstreams: [upstream] });
 
 const { rss } = process.memoryUsage;

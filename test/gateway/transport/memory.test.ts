@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, request, type Server } from 'node:http';
+import { Agent, createServer, get, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
@@ -15,6 +15,8 @@ const MOST_GROWTH = 64 * MIB;
 let upstream: Server;
 let gateway: ChildProcess;
 let port = 0;
+/** Asks for connections that stay, as the fast transport wants them. */
+const agent = new Agent({ keepAlive: true });
 
 /** Writes BIG bytes at the pace of whoever reads. */
 function pour(sink: NodeJS.WritableStream): void {
@@ -44,28 +46,29 @@ async function ask(message: string): Promise<{ grown: number }> {
   return answer;
 }
 
-beforeAll(async () => {
-  upstream = createServer((req, res) => {
-    if (req.method === 'GET') pour(res);
-    else void lengthOf(req).then((length) => res.end(String(length)));
-  }).listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
-  const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
-  gateway = fork(join(import.meta.dirname, 'memory-gateway.ts'), [origin]);
-  const [started] = await once(gateway, 'message');
-  port = started.port;
-});
+describe.each(['general', 'fast'])('the memory of a gateway on the %s transport', (transport) => {
+  beforeAll(async () => {
+    upstream = createServer((req, res) => {
+      if (req.method === 'GET') pour(res);
+      else void lengthOf(req).then((length) => res.end(String(length)));
+    }).listen(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    gateway = fork(join(import.meta.dirname, 'memory-gateway.ts'), [origin, transport]);
+    const [started] = await once(gateway, 'message');
+    port = started.port;
+  });
 
-afterAll(() => {
-  gateway.disconnect();
-  upstream.closeAllConnections();
-  upstream.close();
-});
+  afterAll(() => {
+    agent.destroy();
+    gateway.disconnect();
+    upstream.closeAllConnections();
+    upstream.close();
+  });
 
-describe('the memory of a gateway', () => {
   it('grows by less than 64 MiB while a body of 128 MiB goes up', async () => {
     await ask('begin');
-    const req = request({ port, method: 'POST', path: '/up', agent: false });
+    const req = request({ port, method: 'POST', path: '/up', agent });
     pour(req);
     const [res]: IncomingMessage[] = await once(req, 'response');
     expect(Number((await res?.toArray())?.join(''))).toBe(BIG);
@@ -74,7 +77,7 @@ describe('the memory of a gateway', () => {
 
   it('grows by less than 64 MiB while a body of 128 MiB comes down', async () => {
     await ask('begin');
-    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent: false }), 'response');
+    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent }), 'response');
     if (res === undefined) throw new Error('no response');
     expect(await lengthOf(res)).toBe(BIG);
     expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
@@ -84,10 +87,10 @@ describe('the memory of a gateway', () => {
     await ask('begin');
     const stuck: IncomingMessage[] = [];
     for (let client = 0; client < 20; client += 1) {
-      const [res]: IncomingMessage[] = await once(get({ port, path: '/stuck', agent: false }), 'response');
+      const [res]: IncomingMessage[] = await once(get({ port, path: '/stuck', agent }), 'response');
       if (res !== undefined) stuck.push(res);
     }
-    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent: false }), 'response');
+    const [res]: IncomingMessage[] = await once(get({ port, path: '/down', agent }), 'response');
     if (res !== undefined) await lengthOf(res);
     expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
     for (const each of stuck) each.destroy();
@@ -116,9 +119,11 @@ describe('the buffers of bodies', () => {
     });
     observer.observe({ entryTypes: ['gc'] });
     for (let collection = 0; collection < 50; collection += 1) collect();
-    while (kinds.length < 50) await new Promise(setImmediate);
+    const minor = () => kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR).length;
+    // V8 collects by itself meanwhile, too.
+    const others = 10;
+    while (minor() < 50 && kinds.length < 50 + others) await new Promise(setImmediate);
     observer.disconnect();
-    const minor = kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR);
-    expect(minor.length).toBeGreaterThanOrEqual(50);
+    expect(minor()).toBeGreaterThanOrEqual(50);
   });
 });

@@ -105,13 +105,14 @@ function linksIn(headers: readonly string[]): string[] {
   return links;
 }
 
-function removeHeader(headers: string[], lowered: string): void {
+/** Takes a header out of a list of names and values in turn. */
+export function removeHeader(headers: string[], lowered: string): void {
   const at = placeOf(headers, lowered);
   if (at !== -1) headers.splice(at, 2);
 }
 
 /** The place of a header in a list of names and values in turn, or -1. */
-function placeOf(headers: readonly string[], lowered: string): number {
+export function placeOf(headers: readonly string[], lowered: string): number {
   for (let at = 0; at < headers.length; at += 2) {
     if (headers[at]?.toLowerCase() === lowered) return at;
   }

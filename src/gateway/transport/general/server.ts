@@ -41,10 +41,20 @@ export interface GeneralTransport {
 /** How often connections are looked at for clients that do not keep up, in milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 
-/** @param upgrades carries WebSockets; null where none are carried */
+/**
+ * Takes every connection first, and may hand it over to node:http: at once, or later with what it has read pushed
+ * back. A connection that it keeps is its own to close.
+ */
+export type Doorkeeper = (socket: Socket, handOver: (socket: Socket) => void) => void;
+
+/**
+ * @param upgrades carries WebSockets; null where none are carried
+ * @param doorkeeper null where node:http takes every connection
+ */
 export function createGeneralTransport(
   options: GeneralTransportOptions,
   upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
+  doorkeeper: Doorkeeper | null = null,
 ): GeneralTransport {
   const { clock, limits } = options;
   const connections = new Map<Duplex, Connection>();
@@ -124,6 +134,7 @@ export function createGeneralTransport(
       server.on('upgrade', onUpgrade);
       server.on('connect', onConnect);
       server.on('clientError', onClientError);
+      if (doorkeeper !== null) putBefore(server, doorkeeper);
       servers.push(server);
       return listening(server, port, host);
     },
@@ -152,6 +163,16 @@ export function createGeneralTransport(
       return connections.size;
     },
   };
+}
+
+/** Puts the doorkeeper between the listening socket and those who hear of its connections now. */
+function putBefore(server: Server, doorkeeper: Doorkeeper): void {
+  const listeners = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const handOver = (socket: Socket): void => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+  server.on('connection', (socket: Socket) => doorkeeper(socket, handOver));
 }
 
 function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
@@ -208,7 +229,7 @@ function refuseUnread(res: ServerResponse, code: RejectionCode, options: General
 }
 
 /** Refuses what never became a request. */
-function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
+export function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
   const requestId = newRequestId();
   const heard = socket.writable;
   if (heard) socket.write(refusalBytes(code, requestId, options), 'latin1');

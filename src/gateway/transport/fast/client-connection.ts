@@ -1,0 +1,285 @@
+import type { Socket } from 'node:net';
+import type { RejectionCode } from '../../../domain/rejection.ts';
+import { newRequestId } from '../../listen/request-id.ts';
+import { FastExchange } from './exchange.ts';
+import type { FastOptions } from './options.ts';
+import { type Reading, RequestReader } from './request-reader.ts';
+
+/** What a connection tells the server. */
+export interface ClientOwner {
+  /** The connection is somebody else's from now on, with what was read of it pushed back. */
+  handedOver(connection: ClientConnection): void;
+  closed(connection: ClientConnection): void;
+  /** Refuses what never became a request. */
+  lastWords(socket: Socket, code: RejectionCode): void;
+}
+
+/** In how many pieces a head may come. */
+const MOST_PIECES = 8;
+/** What is so small is read as a whole. */
+const SMALL_BYTES = 1_024;
+/** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
+const LINGER_MS = 2_000;
+
+/**
+ * A client's connection: takes its requests one after the other, and reads no further than one. At the first bytes
+ * that are not a plain request it hands the connection over, with these bytes pushed back, and forgets it.
+ */
+export class ClientConnection {
+  readonly socket: Socket;
+  /** The address of the other end; empty when it has gone already. */
+  readonly peer: string;
+  readonly peerTrusted: boolean;
+  /** Bytes of the request's body that are still to come. */
+  bodyLeft = 0;
+  isGone = false;
+  readonly #owner: ClientOwner;
+  readonly #options: FastOptions;
+  readonly #reader: RequestReader;
+  #exchange: FastExchange | null = null;
+  /** What was not read yet. */
+  #bytes: Buffer | null = null;
+  #pieces = 0;
+  #reading = false;
+  #isFirst = true;
+  /** Nothing more is taken from the client. */
+  #sealed = false;
+  /** The last answer is out, and the client is given time to read it. */
+  #lingering = false;
+  /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
+  #waitingSince: number | null = null;
+
+  constructor(socket: Socket, owner: ClientOwner, options: FastOptions) {
+    this.socket = socket;
+    this.peer = socket.remoteAddress ?? '';
+    this.peerTrusted = options.isTrusted(this.peer);
+    this.#owner = owner;
+    this.#options = options;
+    this.#reader = new RequestReader(options.rules, options.limits.headSize);
+    socket.on('data', this.#onData);
+    socket.on('drain', this.#onDrain);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+  }
+
+  /** Whether a request is being answered. */
+  get isBusy(): boolean {
+    return this.#exchange !== null;
+  }
+
+  /** Whether the answer now under way is the last one. */
+  get isLast(): boolean {
+    return this.#sealed && this.#bytes === null;
+  }
+
+  /** Whether it is the client that an upload waits for. */
+  get isWaitedFor(): boolean {
+    return !this.socket.isPaused();
+  }
+
+  /** Whether the client leaves untouched what was written. */
+  get isBehind(): boolean {
+    return this.socket.writableNeedDrain || (this.#exchange !== null && this.socket.writableLength > 0);
+  }
+
+  /** Takes no further request, and closes when the one under way is answered. */
+  drain(): void {
+    this.#sealed = true;
+    if (this.#exchange === null) this.#close();
+  }
+
+  /** Lets the client go on sending. */
+  resume(): void {
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** Tells the exchange when all that was written has been taken by the system. */
+  tellWhenWritten(): void {
+    this.socket.write('', this.#onWritten);
+  }
+
+  /** @param closes whether the answer said that the connection ends with it */
+  exchangeOver(closes: boolean): void {
+    this.#exchange = null;
+    this.#waitingSince = null;
+    if (this.isGone || this.socket.destroyed) return;
+    if (this.bodyLeft > 0) this.#waitingSince = this.#options.clock.monotonic();
+    if (closes || this.isLast) this.#close();
+    else if (this.#bytes === null) this.resume();
+    else if (!this.#reading) this.#read();
+  }
+
+  /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
+  tick(now: number): void {
+    if (this.#exchange !== null) {
+      this.#exchange.tick(now);
+      return;
+    }
+    this.#waitingSince ??= now;
+    const waited = now - this.#waitingSince;
+    const { headTimeoutMs, idleTimeoutMs } = this.#options.limits;
+    if (this.#lingering) {
+      if (waited > LINGER_MS) this.socket.destroy();
+    } else if (this.bodyLeft > 0) {
+      if (waited >= headTimeoutMs) this.socket.destroy();
+    } else if (this.#bytes !== null || this.#isFirst) {
+      if (waited > headTimeoutMs) this.#speakLast('listen.timeout');
+    } else if (waited > idleTimeoutMs) this.socket.destroySoon();
+  }
+
+  #onData = (bytes: Buffer): void => {
+    if (this.#lingering) return;
+    const rest = this.bodyLeft > 0 ? this.#takeBody(bytes) : bytes;
+    if (rest === null || (this.#sealed && this.#exchange !== null)) return;
+    this.#bytes = this.#bytes === null ? rest : Buffer.concat([this.#bytes, rest]);
+    if (this.#exchange !== null) this.socket.pause();
+    else this.#read();
+  };
+
+  /** @returns what is not the body's, or null */
+  #takeBody(bytes: Buffer): Buffer | null {
+    const length = Math.min(bytes.length, this.bodyLeft);
+    this.bodyLeft -= length;
+    if (this.bodyLeft === 0) this.#waitingSince = null;
+    const flowing =
+      this.#exchange?.upload(length === bytes.length ? bytes : bytes.subarray(0, length)) ?? true;
+    if (!flowing && this.bodyLeft > 0) this.socket.pause();
+    return length === bytes.length ? null : bytes.subarray(length);
+  }
+
+  /** Takes request after request, as long as each is answered at once and there are more. */
+  #read(): void {
+    this.#reading = true;
+    while (this.#exchange === null && this.#bytes !== null && !this.socket.destroyed) {
+      const text = this.#bytes.toString('latin1', 0, this.#endOfHead(this.#bytes));
+      const reading = this.#judge(text);
+      if (reading === null) {
+        this.#speakLast('gateway.bug');
+        break;
+      }
+      // Who is told to stop takes what is here already, and waits for no more.
+      if (reading !== 'head' && this.#sealed) {
+        this.#close();
+        break;
+      }
+      if (reading === 'more' && this.#pieces < MOST_PIECES) {
+        if (this.#pieces === 0) this.#waitingSince = null;
+        this.#pieces += 1;
+        this.resume();
+        break;
+      }
+      if (reading !== 'head' || (this.#reader.headers.contentLength ?? 0) > this.#options.limits.bodySize) {
+        this.#handOver(this.#bytes);
+        break;
+      }
+      this.#begin(this.#bytes);
+    }
+    this.#reading = false;
+  }
+
+  /** How far to look for a head. A body behind it would be kept in memory for as long as a piece of the head is. */
+  #endOfHead(bytes: Buffer): number {
+    if (bytes.length <= SMALL_BYTES) return bytes.length;
+    const end = bytes.indexOf('\r\n\r\n');
+    return Math.min(end === -1 ? bytes.length : end + 4, this.#options.limits.headSize);
+  }
+
+  #judge(text: string): Reading | null {
+    try {
+      return this.#reader.read(text);
+    } catch (bug) {
+      this.#options.onBug(bug, null);
+      return null;
+    }
+  }
+
+  /** Lets the request that was read into the pipeline. */
+  #begin(bytes: Buffer): void {
+    const { method, path, query, headers, end } = this.#reader;
+    const bodyLength = headers.contentLength ?? 0;
+    const bodyEnd = Math.min(bytes.length, end + bodyLength);
+    this.bodyLeft = end + bodyLength - bodyEnd;
+    this.#bytes = bodyEnd < bytes.length ? bytes.subarray(bodyEnd) : null;
+    this.#pieces = 0;
+    this.#isFirst = false;
+    if (this.#bytes !== null) this.socket.pause();
+    const { credential, forwardedFor } = headers;
+    const { peer } = this;
+    const arrival = { requestId: newRequestId(), method, path, query, credential, peer, forwardedFor };
+    const body = bodyEnd > end ? bytes.subarray(end, bodyEnd) : null;
+    const exchange = new FastExchange(arrival, headers, body, this, this.#options);
+    this.#exchange = exchange;
+    this.#options.pipeline.enter(exchange);
+  }
+
+  /** Gives the connection to whoever can judge what has come, as if nothing had been read. */
+  #handOver(bytes: Buffer): void {
+    const { socket } = this;
+    this.#letGo();
+    socket.pause();
+    socket.unshift(bytes);
+    this.#owner.handedOver(this);
+    socket.resume();
+  }
+
+  #letGo(): void {
+    this.#bytes = null;
+    this.socket.off('data', this.#onData);
+    this.socket.off('drain', this.#onDrain);
+    this.socket.off('end', this.#onEnd);
+    this.socket.off('error', this.#onError);
+    this.socket.off('close', this.#onClose);
+  }
+
+  #onDrain = (): void => {
+    this.#exchange?.clientDrained();
+  };
+
+  #onWritten = (): void => {
+    this.#exchange?.written();
+  };
+
+  /** The client has ended its side. */
+  #onEnd = (): void => {
+    if (this.#exchange !== null) {
+      if (this.bodyLeft > 0) this.#exchange.giveUp('listen.bad-framing');
+      // Nobody waits for an answer on a connection that it has ended.
+      else this.socket.destroy();
+    } else if (this.#bytes !== null && !this.#lingering) this.#speakLast('listen.bad-framing');
+    else this.socket.destroySoon();
+  };
+
+  #onError = (): void => {
+    this.socket.destroy();
+  };
+
+  #onClose = (): void => {
+    this.isGone = true;
+    this.#exchange?.clientGone();
+    this.#owner.closed(this);
+  };
+
+  #speakLast(code: RejectionCode): void {
+    this.#sealed = true;
+    this.#owner.lastWords(this.socket, code);
+    this.#close();
+  }
+
+  /**
+   * A socket that is closed while the client still sends is reset, and the reset can overtake the answer. So where
+   * more may come, the last answer is followed by an end of our own, and the client gets time for its.
+   */
+  #close(): void {
+    this.#sealed = true;
+    if (this.bodyLeft === 0 && this.#bytes === null) {
+      this.socket.destroySoon();
+      return;
+    }
+    this.#bytes = null;
+    this.#lingering = true;
+    this.#waitingSince = null;
+    this.socket.end();
+    this.resume();
+  }
+}

@@ -1,0 +1,83 @@
+import { STATUS_CODES } from 'node:http';
+import type { Credential } from '../../../domain/token.ts';
+import type { Arrival, Permit } from '../../decision.ts';
+import {
+  forwardedFor,
+  forwardedHost,
+  forwardedProto,
+  identityHeaders,
+  type RequestFacts,
+} from '../../forward/request-headers.ts';
+import type { PlainHeaders } from './request-reader.ts';
+
+/*
+ * Heads as they go out, as text: one character for each byte. What is in them, and in which order, is what the general
+ * transport sends.
+ */
+
+/** Methods for which a length is stated also where there is no body (RFC 9110 §8.6). */
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+/** The lines that say who the caller is, by credential: they change with it. */
+const identities = new WeakMap<Credential, string>();
+
+/** The head of the request to the upstream. */
+export function requestHead(
+  arrival: Arrival,
+  headers: PlainHeaders,
+  permit: Permit,
+  facts: RequestFacts,
+): string {
+  const { method, path, query } = arrival;
+  return `${method} ${path}${query} HTTP/1.1\r\nHost: ${facts.preserveHost ? headers.host : facts.targetHost}\r\nconnection: ${
+    // A server that sends a body with it, against the rules, would spoil the connection for the next request.
+    method === 'HEAD' ? 'close' : 'keep-alive'
+  }\r\n${headers.passed}X-Forwarded-For: ${forwardedFor(arrival, permit, facts)}\r\nX-Forwarded-Proto: ${forwardedProto(
+    headers,
+    facts,
+  )}\r\nX-Forwarded-Host: ${forwardedHost(headers, facts)}\r\nX-Request-Id: ${arrival.requestId}\r\n${identity(
+    permit.credential,
+  )}${bodyLength(method, headers.contentLength ?? 0)}\r\n`;
+}
+
+function bodyLength(method: string, length: number): string {
+  return length > 0 || WITH_BODY.has(method) ? `content-length: ${length}\r\n` : '';
+}
+
+function identity(credential: Credential): string {
+  let lines = identities.get(credential);
+  if (lines === undefined) {
+    lines = linesOf(identityHeaders(credential));
+    identities.set(credential, lines);
+  }
+  return lines;
+}
+
+/** Headers, names and values in turn, as lines with their CRLF. */
+export function linesOf(headers: readonly string[]): string {
+  let lines = '';
+  for (let at = 0; at + 1 < headers.length; at += 2) lines += `${headers[at]}: ${headers[at + 1]}\r\n`;
+  return lines;
+}
+
+const STATUS_LINES = Array.from({ length: 600 }, (_, status) => {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+});
+
+/** @param status from 100 to 599 */
+export function statusLine(status: number): string {
+  return STATUS_LINES[status] ?? '';
+}
+
+let dateSecond = Number.NaN;
+let dateText = '';
+
+/** `Date` as a line, made once a second. @param now milliseconds since the epoch */
+export function dateLine(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+  }
+  return dateText;
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../../../kernel/clock.ts';
+import type { TargetOptions } from '../../forward/target.ts';
+import type { Choice } from '../../forward/upstreams.ts';
+import {
+  type AnswerListener,
+  type ConnectionOwner,
+  type Destination,
+  UpstreamConnection,
+} from './upstream-connection.ts';
+
+/** How many unused connections are kept for one target. */
+const MOST_IDLE = 1_024;
+/** How often connections are looked at at the most and at the least, in milliseconds. */
+const LOOK_OFTENEST_MS = 10;
+const LOOK_RAREST_MS = 500;
+
+/** The connections to one target. Used ones wait for the next request; the one that was used last goes first. */
+class UpstreamPool implements ConnectionOwner {
+  readonly #to: Destination;
+  readonly #options: TargetOptions;
+  readonly #all = new Set<UpstreamConnection>();
+  #idle: UpstreamConnection[] = [];
+  /** Released just now. Until the event loop has read on, nobody knows that no stray bytes follow the answer. */
+  #resting: UpstreamConnection[] = [];
+  readonly #stopLooking: () => void;
+
+  constructor(origin: string, options: TargetOptions, clock: Clock) {
+    const { protocol, hostname, port } = new URL(origin);
+    const secure = protocol === 'https:';
+    const host = hostname.replace(/^\[|\]$/g, '');
+    this.#to = { host, port: port === '' ? (secure ? 443 : 80) : Number(port), secure };
+    this.#options = options;
+    this.#stopLooking = clock.every(lookEvery(options), () => {
+      const now = clock.monotonic();
+      for (const connection of this.#all) connection.tick(now);
+      this.#idle = this.#idle.filter(({ isOpen }) => isOpen);
+    });
+  }
+
+  /** Gives `listener` a connection that was used before, or opens one. @returns the connection */
+  connect(listener: AnswerListener): UpstreamConnection {
+    for (let used = this.#idle.pop(); used !== undefined; used = this.#idle.pop()) {
+      // One that has closed meanwhile is left out here, which is cheaper than to look for it when it does.
+      if (!used.isOpen) continue;
+      used.assign(listener);
+      return used;
+    }
+    const opened = new UpstreamConnection(this.#to, this.#options, this, listener);
+    this.#all.add(opened);
+    return opened;
+  }
+
+  released(connection: UpstreamConnection): void {
+    if (this.#resting.length === 0) setImmediate(this.#rested);
+    this.#resting.push(connection);
+  }
+
+  closed(connection: UpstreamConnection): void {
+    this.#all.delete(connection);
+  }
+
+  close(): void {
+    this.#stopLooking();
+    for (const connection of this.#all) connection.destroy();
+  }
+
+  #rested = (): void => {
+    for (const connection of this.#resting) {
+      if (this.#idle.length < MOST_IDLE) this.#idle.push(connection);
+      else connection.destroy();
+    }
+    this.#resting.length = 0;
+  };
+}
+
+/** A part of the shortest time that is waited for, so that none takes much longer than it should. */
+function lookEvery({ connectTimeoutMs, headTimeoutMs, idleTimeoutMs, keepAliveMs }: TargetOptions): number {
+  const times = [connectTimeoutMs, headTimeoutMs, idleTimeoutMs, keepAliveMs].filter((time) => time > 0);
+  return Math.min(LOOK_RAREST_MS, Math.max(LOOK_OFTENEST_MS, Math.min(...times) / 4));
+}
+
+/** The pools of all targets, each made when its target is first chosen. */
+export class UpstreamPools {
+  readonly #clock: Clock;
+  readonly #byOrigin = new Map<string, UpstreamPool>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The connections to the target that was chosen. */
+  of(choice: Choice): UpstreamPool {
+    let pool = this.#byOrigin.get(choice.origin);
+    if (pool === undefined) {
+      pool = new UpstreamPool(choice.origin, choice.options, this.#clock);
+      this.#byOrigin.set(choice.origin, pool);
+    }
+    return pool;
+  }
+
+  /** Closes every connection, also those in use. */
+  close(): void {
+    for (const pool of this.#byOrigin.values()) pool.close();
+    this.#byOrigin.clear();
+  }
+}
