@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openRedisStore } from '../../src/store/redis/store.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { asker, type ControlPlane, startControlPlane } from './control-plane.ts';
 
 let plane: ControlPlane;
@@ -155,5 +157,46 @@ describe('the rate limit of the management API', () => {
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
     expect((await own.admin.ask('GET', TOKENS)).status).toBe(200);
     await own.close();
+  });
+});
+
+describe('links', () => {
+  it('begin with the Host that was asked, or with control.publicUrl where that is set', async () => {
+    const self = async (own: ControlPlane) =>
+      (await own.admin.ask('GET', `${TOKENS}?limit=1`)).headers.get('link');
+    expect(await self(plane)).toContain(`<${plane.origin}${TOKENS}?limit=1>; rel="self"`);
+    const own = await startControlPlane('control: { publicUrl: "https://tollgate.example.com/" }');
+    expect(await self(own)).toContain(`<https://tollgate.example.com${TOKENS}?limit=1>; rel="self"`);
+    await own.close();
+  });
+});
+
+describe('while the store is away', () => {
+  it('everything is answered with 503 and when to come back, never with 401 or 404, and goes on afterwards', async () => {
+    const server = await startRedis();
+    const own = await startControlPlane('', (clock) =>
+      openRedisStore({ url: server.url, prefix: 'tg:', commandTimeoutMs: 250, clock, onLog: () => {} }),
+    );
+    const stranger = asker(own.origin, '00abcdefghijklmnopqrstuvwxyz0123456789ABCD');
+    expect((await own.admin.ask('GET', TOKENS)).status).toBe(200);
+    server.pause();
+    for (const reply of [
+      await own.admin.ask('GET', TOKENS),
+      await own.admin.ask('GET', `${TOKENS}/00T`),
+      await own.admin.ask('POST', TOKENS, { name: 'x' }),
+      await stranger('GET', TOKENS),
+    ]) {
+      expect(reply).toMatchObject({ status: 503, body: { errorCode: 'E0000009' } });
+      expect(reply.headers.get('retry-after')).toBe('1');
+    }
+    server.resume();
+    await expect
+      .poll(async () => {
+        own.clock.advance(1000);
+        return (await own.admin.ask('GET', TOKENS)).status;
+      })
+      .toBe(200);
+    await own.close();
+    await server.stop();
   });
 });
