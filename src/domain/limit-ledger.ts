@@ -22,6 +22,19 @@ export interface Spent {
   readonly resetAt: number;
 }
 
+/** Requests that were admitted in an endpoint's window. */
+export interface Counted {
+  /** From everybody. */
+  readonly all: number;
+  /** With the one token. */
+  readonly own: number;
+  /** When the window ends, in milliseconds since the epoch; null when none is open. */
+  readonly resetAt: number | null;
+}
+
+/** Nothing was admitted since the last window ended. */
+export const NOTHING_COUNTED: Counted = Object.freeze({ all: 0, own: 0, resetAt: null });
+
 /**
  * Counts requests against windows. Both budgets share the endpoint's window: it opens at the first request of
  * anybody and ends for everybody (docs/adr/0004). A refusal consumes neither budget.
@@ -32,5 +45,10 @@ export interface LimitLedger {
    * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
    */
   spend(spend: Spend): Spent | Promise<Spent>;
+  /**
+   * What was admitted in the window that is open now, without spending any of it.
+   * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
+   */
+  count(endpoint: LimitedEndpoint, tokenId: string): Counted | Promise<Counted>;
   close(): Promise<void>;
 }

@@ -1,4 +1,11 @@
-import type { LimitLedger, Spend, Spent } from '../../domain/limit-ledger.ts';
+import type { LimitedEndpoint } from '../../domain/endpoint.ts';
+import {
+  type Counted,
+  type LimitLedger,
+  NOTHING_COUNTED,
+  type Spend,
+  type Spent,
+} from '../../domain/limit-ledger.ts';
 import { judge } from '../../domain/limit-window.ts';
 import type { Connection } from './connection.ts';
 import { listFrom } from './reply.ts';
@@ -29,6 +36,13 @@ if used < tonumber(ARGV[2]) and all < tonumber(ARGV[3]) then
 end
 return { all, used, endsAt }`);
 
+/** KEYS: the endpoint's window. ARGV: the token's id. Answers as SPEND does; with nothing when no window is open. */
+const COUNT = bareScript(`
+local window = redis.call('HMGET', KEYS[1], 'ends', 'all', 'token:' .. ARGV[1])
+local time = redis.call('TIME')
+if not window[1] or tonumber(window[1]) <= time[1] * 1000 + math.floor(time[2] / 1000) then return {} end
+return { tonumber(window[2] or 0), tonumber(window[3] or 0), tonumber(window[1]) }`);
+
 /**
  * Counts in Redis, one script a request, on the server's time, so that all gateways share one window. Everything
  * about one endpoint is one key: a token's share and the endpoint's budget meet in one slot of Redis Cluster.
@@ -48,6 +62,13 @@ export class RedisLedger implements LimitLedger {
     const reply = await this.#connection.run(SPEND, [windowKey(this.#prefix, endpoint.name)], args);
     const [all, own, endsAt] = listFrom(reply);
     return judge(spend, Number(all), Number(own), Number(endsAt));
+  }
+
+  async count({ name }: LimitedEndpoint, tokenId: string): Promise<Counted> {
+    const reply = await this.#connection.run(COUNT, [windowKey(this.#prefix, name)], [tokenId]);
+    const [all, own, endsAt] = listFrom(reply);
+    if (endsAt === undefined) return NOTHING_COUNTED;
+    return { all: Number(all), own: Number(own), resetAt: Number(endsAt) };
   }
 
   async close(): Promise<void> {}
