@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
-import { type Serving, serve } from './cli/serve.ts';
+import { addManagement } from './cli/manage/commands.ts';
+import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 
 const program = new Command('tollgate')
@@ -12,10 +13,11 @@ const program = new Command('tollgate')
 
 program
   .command('serve', { isDefault: true })
-  .description('Start the gateway.')
+  .description('Start the gateway, the control plane, or both.')
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
-  .action(async ({ config }: { config: string }) => {
-    stopOnSignal(await serve(config, process.env, process.stdout));
+  .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
+  .action(async ({ config, role }: { config: string; role: ServeRole }) => {
+    stopOnSignal(await serve(config, process.env, process.stdout, role));
   });
 
 program
@@ -35,6 +37,15 @@ program
   .action(async (file: string, { config, dryRun }: { config: string; dryRun: boolean }) => {
     process.exitCode = await apply(file, { config, dryRun }, process.env, process.stdout);
   });
+
+const POLL_MS = 2_000;
+addManagement(program, {
+  env: process.env,
+  out: process.stdout,
+  // What follows the log ends with the process.
+  signal: new AbortController().signal,
+  pollMs: POLL_MS,
+});
 
 function stopOnSignal(serving: Serving): void {
   let stopping = false;

@@ -41,14 +41,19 @@ const MAY_IMPORT: Readonly<Record<string, { readonly parts: readonly string[]; r
     telemetry: { parts: ['domain', 'kernel'], because: 'what is observed does not steer' },
     store: { parts: ['domain', 'kernel'], because: 'an adapter serves the ports and knows neither plane' },
     gateway: { parts: ['domain', 'kernel'], because: 'the data plane reaches a store through ports alone' },
+    control: {
+      parts: ['domain', 'kernel'],
+      because: 'management reaches the store and the gate through ports alone',
+    },
     cli: {
-      parts: ['config', 'domain', 'gateway', 'kernel', 'store', 'telemetry'],
+      parts: ['config', 'control', 'domain', 'gateway', 'kernel', 'store', 'telemetry'],
       because: 'commands put the parts together',
     },
   };
 
 const PACKAGES: Readonly<Record<string, { readonly in: readonly string[]; readonly because: string }>> = {
   commander: { in: ['main.ts', 'cli/'], because: 'only the command line parses arguments' },
+  fastify: { in: ['control/'], because: 'only the management API is a web application' },
   'http-proxy-3': {
     in: ['gateway/transport/general/websocket'],
     because: 'it can be made to smuggle ordinary requests, so it carries WebSocket upgrades alone',
@@ -67,7 +72,10 @@ const PACKAGES: Readonly<Record<string, { readonly in: readonly string[]; readon
     because: 'only the general transport forwards with it',
   },
   yaml: { in: ['config/', 'cli/'], because: 'files for people are read where configuration is read' },
-  zod: { in: ['config/', 'cli/'], because: 'shapes of files are declared where configuration is read' },
+  zod: {
+    in: ['config/', 'cli/', 'control/'],
+    because: 'shapes of files and of request bodies are declared where they are read',
+  },
 };
 
 describe('the parts', () => {

@@ -44,6 +44,7 @@ export async function addRecords(store: Management, secret: string, bound: boole
     network: bound ? { connection: 'ZONE', include: [zone.id] } : ANYWHERE,
     windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
     lastUsedAt: null,
+    previous: null,
     revokedAt: null,
     ...stamps,
   };

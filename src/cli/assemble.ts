@@ -12,6 +12,7 @@ import type { Change, Store } from '../domain/store.ts';
 import type { Credential } from '../domain/token.ts';
 import { createAccount } from '../gateway/account/account.ts';
 import { UsageQueue } from '../gateway/account/usage-queue.ts';
+import { ViolationQueue } from '../gateway/account/violation-queue.ts';
 import { createUpstreams, type Upstreams } from '../gateway/forward/upstreams.ts';
 import { createGate } from '../gateway/gate.ts';
 import { LimitStage } from '../gateway/limit/limit-stage.ts';
@@ -35,6 +36,8 @@ import { RequestCounts } from '../telemetry/request-counts.ts';
 
 /** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
 const STORE_RETRY_MS = 1_000;
+/** How many violations may wait for the System Log while the store is away. */
+const VIOLATIONS_MAX = 10_000;
 /** How often open streams are held against their tokens' expiry, in milliseconds. */
 const STREAM_CHECK_MS = 5_000;
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
@@ -98,9 +101,14 @@ export async function assembleGateway(
   });
 
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
+  const violations = new ViolationQueue(store, clock, {
+    flushEvery: config.account.flushEvery,
+    size: VIOLATIONS_MAX,
+  });
   const requests = new RequestCounts();
   const account = createAccount({
     usage,
+    violations,
     count: (endpoint, decision) => requests.count(endpoint, decision),
     accessLog: config.log.access ? (outcome) => log.info(accessLine(outcome), 'request') : null,
   });
@@ -146,6 +154,8 @@ export async function assembleGateway(
       cachedTokens: () => resolver.cached,
       usageDepth: () => usage.depth,
       usageDropped: () => usage.dropped,
+      eventsDepth: () => violations.depth,
+      eventsDropped: () => violations.dropped,
       storeAway: () => breaker.open,
       openConnections: () => transport.open + upgrades.open,
     },
@@ -197,6 +207,12 @@ export async function assembleGateway(
     unsubscribe();
     await usage.close().catch((error: unknown) => {
       log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
+    });
+    await violations.close().catch((error: unknown) => {
+      log.error(
+        { err: error, lost: violations.depth },
+        'the last violations could not be written to the System Log',
+      );
     });
     await upstreams.close();
     await fallback.close();

@@ -1,4 +1,6 @@
 import { newId } from '../domain/ids.ts';
+import { type LogParty, logEvent, tokenParty, userParty, zoneParty } from '../domain/log-event.ts';
+import type { LogEventType } from '../domain/log-event-types.ts';
 import { ANYWHERE } from '../domain/network-condition.ts';
 import { judgeSecret, mintSecret, secretIndex } from '../domain/secret.ts';
 import { type Management, type Mutation, StoreConflict } from '../domain/store.ts';
@@ -65,15 +67,19 @@ export async function bootstrap(store: Management, options: BootstrapOptions): P
     createdAt: now,
     lastUpdatedAt: now,
     lastUsedAt: null,
+    previous: null,
     revokedAt: null,
   });
+  const first = token('bootstrap', administratorSecret);
   const mutations: Mutation[] = [
     { put: 'user', user },
-    { put: 'token', token: token('bootstrap', administratorSecret) },
+    told('user.lifecycle.create', now, userParty(user)),
+    { put: 'token', token: first },
+    told('system.api_token.create', now, tokenParty(first), userParty(user)),
   ];
   const demoSecret = demo ? mintSecret(prefix) : null;
   if (demoSecret !== null)
-    mutations.push(...demoMutations(token('documentation network only', demoSecret), now));
+    mutations.push(...demoMutations(token('documentation network only', demoSecret), user, now));
   try {
     await store.commit(mutations);
   } catch (error) {
@@ -84,7 +90,7 @@ export async function bootstrap(store: Management, options: BootstrapOptions): P
   return { administratorSecret: secret === undefined ? administratorSecret : null, demoSecret };
 }
 
-function demoMutations(token: Token, now: number): Mutation[] {
+function demoMutations(token: Token, owner: User, now: number): Mutation[] {
   const zone = {
     id: newId('nzo'),
     name: 'Documentation network',
@@ -100,8 +106,16 @@ function demoMutations(token: Token, now: number): Mutation[] {
   } as const;
   return [
     { put: 'zone', zone },
+    told('zone.create', now, zoneParty(zone)),
     { put: 'token', token: { ...token, network: { connection: 'ZONE', include: [zone.id] } } },
+    told('system.api_token.create', now, tokenParty(token), userParty(owner)),
   ];
+}
+
+/** The event of what nobody asked for by a request. */
+function told(eventType: LogEventType, now: number, ...targets: readonly LogParty[]): Mutation {
+  const event = logEvent({ eventType, actor: 'system', tokenId: null, targets, requestId: null, now });
+  return { append: 'event', event };
 }
 
 function checkBootstrapSecret(secret: string, prefix: string): void {

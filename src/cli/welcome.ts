@@ -2,7 +2,10 @@ import type { AddressInfo } from 'node:net';
 import type { Bootstrapped } from './bootstrap.ts';
 
 export interface WelcomeFacts {
-  readonly proxy: AddressInfo;
+  /** Where the gateway is bound; null without one. */
+  readonly proxy: AddressInfo | null;
+  /** Where the management API is bound; null without one. */
+  readonly admin: AddressInfo | null;
   readonly metrics: AddressInfo;
   /** What the first start made; null on later ones. */
   readonly made: Bootstrapped | null;
@@ -14,8 +17,13 @@ const url = ({ address, family, port }: AddressInfo) =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 
 /** What the person at the terminal reads at the start: where things are, and, once, the secrets that were made. */
-export function welcome({ proxy, metrics, made, headerScheme }: WelcomeFacts): string {
-  const lines = [`Tollgate is listening on ${url(proxy)}; metrics and health are on ${url(metrics)}.`];
+export function welcome({ proxy, admin, metrics, made, headerScheme }: WelcomeFacts): string {
+  const places = [
+    ...(proxy === null ? [] : [`Tollgate is listening on ${url(proxy)}`]),
+    ...(admin === null ? [] : [`the management API is on ${url(admin)}`]),
+    `metrics and health are on ${url(metrics)}.`,
+  ].join('; ');
+  const lines = [places.charAt(0).toUpperCase() + places.slice(1)];
   if (made?.administratorSecret != null) {
     lines.push(
       '',
@@ -24,8 +32,11 @@ export function welcome({ proxy, metrics, made, headerScheme }: WelcomeFacts): s
       `  ${made.administratorSecret}`,
     );
   }
-  if (made?.administratorSecret != null && made.demoSecret !== null && headerScheme !== null) {
-    lines.push('', ...tries(url(proxy), headerScheme, made.administratorSecret, made.demoSecret));
+  if (made?.administratorSecret != null && headerScheme !== null) {
+    if (proxy !== null && made.demoSecret !== null) {
+      lines.push('', ...tries(url(proxy), headerScheme, made.administratorSecret, made.demoSecret));
+    }
+    if (admin !== null) lines.push('', ...administers(url(admin), headerScheme, made.administratorSecret));
   }
   return `${lines.join('\n')}\n\n`;
 }
@@ -51,5 +62,14 @@ function tries(base: string, scheme: string, administrator: string, demo: string
     '',
     '  # 429 at the fourth: the endpoint allows 6 a minute, and a token half of that',
     `  for i in 1 2 3 4; do curl -s -o /dev/null -w "%{http_code}\\n" ${as(administrator)} ${base}/limited; done`,
+  ];
+}
+
+/** Curl lines that show what there is to manage. */
+function administers(base: string, scheme: string, administrator: string): string[] {
+  return [
+    `To manage tokens, users and zones (all that can be done is described on ${base}/):`,
+    '',
+    `  curl -s -H "Authorization: ${scheme} ${administrator}" ${base}/api/v1/api-tokens`,
   ];
 }

@@ -47,6 +47,15 @@ function origin(written: string): string | null {
   return sameHost ? url.origin : null;
 }
 
+/** Where people and scripts reach the management API, when that is not where it listens. */
+export function publicUrl() {
+  return text(
+    'an http or https origin without user, path or query, such as https://tollgate.example.com',
+    /^https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\/?$/,
+    origin,
+  );
+}
+
 /** The beginning of the paths that an upstream serves, in normal form and whole segments: `/api` covers `/api/x`. */
 export function pathPrefix() {
   return textFor('a path prefix such as / or /api', (written) => {

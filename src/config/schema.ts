@@ -11,6 +11,7 @@ import {
   pathPrefix,
   probePath,
   proxyRange,
+  publicUrl,
   redisUrl,
   target,
 } from './network-settings.ts';
@@ -270,6 +271,28 @@ const account = section({
     .describe('Tokens whose last use may wait while the store is away; more are dropped and counted.'),
 });
 
+const control = section({
+  publicUrl: orNull(publicUrl())
+    .prefault(null)
+    .describe(
+      'What links in answers begin with, such as https://tollgate.example.com; null takes the Host of each request.',
+    ),
+  bodySize: size('1KiB', '64MiB').prefault('1MiB').describe('Largest request body of the management API.'),
+  limit: section({
+    max: integer(1, 1_000_000_000).prefault(1200).describe('Management requests a window.'),
+    window: window.prefault('60s').describe('Length of the window of management requests, in whole seconds.'),
+  })
+    .transform(inSeconds)
+    .prefault({})
+    .describe('The limit of the management API itself, of which each token has its share.'),
+  sweepEvery: duration('1s', '1d')
+    .prefault('1m')
+    .describe(
+      'How often tokens that were unused for their whole window are revoked, and old events removed.',
+    ),
+  logRetention: duration('1d', '3650d').prefault('90d').describe('How long the System Log is kept.'),
+});
+
 const log = section({
   level: choice('debug', 'info', 'warn', 'error', 'fatal', 'silent')
     .prefault('info')
@@ -295,6 +318,7 @@ export const configSchema = section({
   forward: forward.describe('Stage forward: from the gateway to the upstream.'),
   refusals: refusals.prefault({}).describe('What refused callers are told.'),
   account: account.prefault({}).describe('Stage account: last use, which keeps tokens alive.'),
+  control: control.prefault({}).describe('The control plane: the management API on listen.admin.'),
   log: log.prefault({}).describe('The log: JSON lines on standard output.'),
   workers: integer(1, 256).prefault(1).describe('Gateway processes; more than one needs the store redis.'),
 });

@@ -2,7 +2,7 @@
  * The rules of leased budgets (docs/limits.md): how much of a window a gateway takes at once, how long it may spend
  * from that, and how long a refusal is remembered. No state here; the ledger and every source of leases keep them.
  */
-import type { Spend } from './limit-ledger.ts';
+import type { Counted, Spend } from './limit-ledger.ts';
 
 /** A gateway's wish to take requests of one window from the token's share and the endpoint's maximum together. */
 export interface LeaseRequest extends Spend {
@@ -45,6 +45,8 @@ export interface LeaseSource {
   take(request: LeaseRequest): Promise<Grant>;
   /** May be lost, and is never tried twice: a request given back twice could be admitted twice. @throws StoreAway */
   giveBack(returned: Returned): Promise<void>;
+  /** What is leased in the window that is open now, without taking any of it. @throws StoreAway */
+  count(endpoint: string, tokenId: string): Promise<Counted>;
 }
 
 /** A lease covers so much of the demand seen last, in milliseconds. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { LimitedEndpoint } from './endpoint.ts';
 import {
   askAgainMs,
   type Grant,
@@ -9,7 +10,7 @@ import {
   windowMs,
 } from './lease.ts';
 import { elapsedMs, Holding, Lease, type Moment, momentOf, Refusal, type Waiter } from './lease-holding.ts';
-import type { LimitLedger, Spend, Spent } from './limit-ledger.ts';
+import type { Counted, LimitLedger, Spend, Spent } from './limit-ledger.ts';
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';
 
@@ -63,6 +64,10 @@ export class LeasedLedger implements LimitLedger {
       return spent;
     }
     return holding.refusal?.of(spend, this.#clock) ?? endpoint.refusal?.of(spend, this.#clock) ?? null;
+  }
+
+  count({ name }: LimitedEndpoint, tokenId: string): Promise<Counted> {
+    return this.#source.count(name, tokenId);
   }
 
   /** Gives back what is held, so that others can spend it. Nothing is to be spent here afterwards. */

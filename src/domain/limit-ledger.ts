@@ -22,6 +22,19 @@ export interface Spent {
   readonly resetAt: number;
 }
 
+/** Requests that were admitted in an endpoint's window. */
+export interface Counted {
+  /** From everybody. */
+  readonly all: number;
+  /** With the one token. */
+  readonly own: number;
+  /** When the window ends, in milliseconds since the epoch; null when none is open. */
+  readonly resetAt: number | null;
+}
+
+/** Nothing was admitted since the last window ended. */
+export const NOTHING_COUNTED: Counted = Object.freeze({ all: 0, own: 0, resetAt: null });
+
 /**
  * Counts requests against windows. Both budgets share the endpoint's window: it opens at the first request of
  * anybody and ends for everybody (docs/adr/0004). A refusal consumes neither budget.
@@ -34,5 +47,11 @@ export interface LimitLedger {
   spend(spend: Spend): Spent | Promise<Spent>;
   /** Does the same with what is known here alone; null where the store would have to be asked. */
   spendHere(spend: Spend): Spent | null;
+  /**
+   * What was admitted in the window that is open now, without spending any of it; where budgets are leased, what
+   * gateways still hold counts as admitted.
+   * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
+   */
+  count(endpoint: LimitedEndpoint, tokenId: string): Counted | Promise<Counted>;
   close(): Promise<void>;
 }

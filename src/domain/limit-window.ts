@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { LimitLedger, Spend, Spent } from './limit-ledger.ts';
+import type { LimitedEndpoint } from './endpoint.ts';
+import { type Counted, type LimitLedger, NOTHING_COUNTED, type Spend, type Spent } from './limit-ledger.ts';
 import { windowEnd } from './window.ts';
 
 /**
@@ -53,6 +54,12 @@ export class InProcessLedger implements LimitLedger {
 
   spendHere(spend: Spend): Spent {
     return this.spend(spend);
+  }
+
+  count({ name }: LimitedEndpoint, tokenId: string): Counted {
+    const window = this.#windows.get(name);
+    if (window === undefined || window.endsAt <= this.#clock.now()) return NOTHING_COUNTED;
+    return { all: window.all, own: window.byToken.get(tokenId) ?? 0, resetAt: window.endsAt };
   }
 
   async close(): Promise<void> {

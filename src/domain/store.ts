@@ -1,4 +1,5 @@
 import type { LimitLedger } from './limit-ledger.ts';
+import type { LogEvent } from './log-event.ts';
 import type { Credential, Share, Token } from './token.ts';
 import type { Agent, User } from './user.ts';
 import type { Zone } from './zone.ts';
@@ -8,14 +9,26 @@ export class StoreAway extends Error {
   override readonly name = 'StoreAway';
 }
 
-/** A write that would break a rule of the store: a name, login or secret that another record holds, or a revision that moved on. */
+/**
+ * Why the store refused a commit. `held`: another record holds the name, login or secret that one of its records
+ * claims. `changed`: a record is no longer as it was read. `in-use`: a token refers to the zone.
+ */
+export type ConflictReason = 'held' | 'changed' | 'in-use';
+
+/** A commit that would break a rule of the store; nothing of it was written. */
 export class StoreConflict extends Error {
   override readonly name = 'StoreConflict';
+  readonly reason: ConflictReason;
+
+  constructor(message: string, reason: ConflictReason = 'held') {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** What the gateway reads. Every method rejects with StoreAway when the store does not answer. */
 export interface TokenSource {
-  /** The token with that secret's index (64 lower-case hexadecimal characters), joined with its owner, agent and share; null when there is none. Revoked tokens are found. */
+  /** The token with that secret's index (64 lower-case hexadecimal characters), its own or its previous one, joined with its owner, agent and share; null when there is none. Revoked tokens are found, and previous secrets whose time is over. */
   findByHash(hash: string): Promise<Credential | null>;
   /** Every zone. There are at most a few hundred, so a gateway holds them all. */
   zones(): Promise<readonly Zone[]>;
@@ -58,19 +71,88 @@ export interface UsageSink {
   record(touches: readonly Touch[]): Promise<void>;
 }
 
-/** Puts a record in place of the one with the same id (tokens: except `lastUsedAt`, which only usage moves, forward), or removes it. */
-export type Mutation =
-  | { readonly put: 'user'; readonly user: User }
-  | { readonly put: 'zone'; readonly zone: Zone }
-  | { readonly put: 'agent'; readonly agent: Agent }
-  | { readonly put: 'token'; readonly token: Token }
-  | { readonly put: 'share'; readonly share: Share }
-  | { readonly remove: 'zone' | 'agent' | 'token'; readonly id: string };
+/** An event that many processes may see at the same time, and that must be told once. */
+export interface Report {
+  readonly event: LogEvent;
+  /** Names what is told once. */
+  readonly key: string;
+  /** Until when nothing more is told under this key: milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** Where the gateway tells what it saw, in batches. */
+export interface EventSink {
+  /**
+   * Appends the events to the System Log, each unless an event with the same key was appended before and that
+   * one's time is not over at the later event's `published`. Rejects with StoreAway.
+   */
+  report(reports: readonly Report[]): Promise<void>;
+}
+
+/**
+ * A write on the condition that the record is still as it was read: `replacing` is that record, null when there
+ * must be none, left out when anything may be overwritten. A token's `lastUsedAt` is not compared.
+ */
+interface Replaces<T> {
+  readonly replacing?: T | null;
+}
+
+/**
+ * One step of a commit. `put` writes a record in place of the one with the same id (tokens: except `lastUsedAt`,
+ * which only usage moves, forward), `remove` takes it away, `append` writes to the System Log. `expect` writes
+ * nothing and must hold before the others are written: the zone is still as it was read; no token that is not
+ * revoked refers to the zone.
+ */
+export type Mutation = RecordMutation | EventMutation | Expectation;
+
+export type RecordMutation =
+  | ({ readonly put: 'user'; readonly user: User } & Replaces<User>)
+  | ({ readonly put: 'zone'; readonly zone: Zone } & Replaces<Zone>)
+  | ({ readonly put: 'agent'; readonly agent: Agent } & Replaces<Agent>)
+  | ({ readonly put: 'token'; readonly token: Token } & Replaces<Token>)
+  | ({ readonly put: 'share'; readonly share: Share } & Replaces<Share>)
+  | ({ readonly put: 'setting'; readonly name: string; readonly value: unknown } & Replaces<unknown>)
+  | ({ readonly remove: 'zone'; readonly id: string } & Replaces<Zone>)
+  | ({ readonly remove: 'agent'; readonly id: string } & Replaces<Agent>)
+  | ({ readonly remove: 'token'; readonly id: string } & Replaces<Token>);
+
+export interface EventMutation {
+  readonly append: 'event';
+  readonly event: LogEvent;
+}
+
+export type Expectation =
+  | { readonly expect: 'zone'; readonly zone: Zone }
+  | { readonly expect: 'zone-unused'; readonly id: string };
 
 export interface Page<T> {
   readonly items: readonly T[];
   /** Opaque; null on the last page. */
   readonly next: string | null;
+}
+
+/** A stretch of the System Log, in one order. */
+export interface EventQuery {
+  /**
+   * `persisted`: in the order in which the store took the events, so that nothing is missed by who follows the end.
+   * `published`: in the order in which they happened.
+   */
+  readonly by: 'persisted' | 'published';
+  readonly order: 'ascending' | 'descending';
+  /** The moments of that kind between which to look, the first included, the last not: milliseconds since the epoch; null for no bound. */
+  readonly since: number | null;
+  readonly until: number | null;
+  /** The `next` of an earlier page of the same kind (see `isEventCursor`), or null: go on behind it. */
+  readonly after: string | null;
+  /** At least 1. */
+  readonly limit: number;
+}
+
+/** A page of the System Log with the place of each event, from which a reader can go on. */
+export interface EventPage {
+  readonly items: readonly { readonly event: LogEvent; readonly cursor: string }[];
+  /** Whether there is more behind it now. */
+  readonly more: boolean;
 }
 
 /** What management reads and writes. Reads reject with StoreAway. */
@@ -79,7 +161,8 @@ export interface Management {
    * Writes all of the mutations or none, then tells every subscriber; those in this process before it resolves.
    * What counts is the state afterwards: records may exchange names in one commit, and of several mutations of one
    * record the last counts.
-   * @throws StoreConflict when a zone name, user login or token hash is held by another record; nothing was written
+   * @throws StoreConflict when a zone name, user login or token secret is held by another record, or a record is
+   * not as it was expected to be (`Mutation`); nothing was written
    * @throws StoreAway when the store did not say whether it was written: it is, or will be, whole or not at all
    */
   commit(mutations: readonly Mutation[]): Promise<void>;
@@ -101,12 +184,25 @@ export interface Management {
   /** In the order of their ids. */
   tokens(after: string | null, limit: number): Promise<Page<Credential>>;
   tokensOfUser(userId: string): Promise<readonly Token[]>;
+  tokensOfAgent(agentId: string): Promise<readonly Token[]>;
+  /** At most `limit` tokens that are not revoked and name the zone in their network condition, in the order of their ids. */
+  tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]>;
   /** Tokens whose expiry lies before `time` (milliseconds since the epoch) and that are not revoked, soonest first. */
   tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]>;
+  /** The token's share; null when it has none of its own. */
+  share(tokenId: string): Promise<Share | null>;
+  shareById(id: string): Promise<Share | null>;
+  /** In the order of their ids. */
+  shares(after: string | null, limit: number): Promise<Page<Share>>;
+  /** What was put under that name; null when nothing was. */
+  setting(name: string): Promise<unknown>;
+  events(query: EventQuery): Promise<EventPage>;
+  /** Removes the events that happened before `time` (milliseconds since the epoch). @returns how many */
+  purgeEventsBefore(time: number): Promise<number>;
 }
 
 /** One store: all its ports, opened and closed together. Both adapters pass test/store/contract.ts. */
-export interface Store extends TokenSource, Changes, UsageSink, Management {
+export interface Store extends TokenSource, Changes, UsageSink, EventSink, Management {
   readonly ledger: LimitLedger;
   /** Why the store is not fit for use just now, in one line for people; null when it is. Never rejects. */
   trouble(): Promise<string | null>;

@@ -25,16 +25,38 @@ export interface Token {
   readonly lastUpdatedAt: number;
   /** Milliseconds since the epoch; null until first used. Written by account, forward-only. */
   readonly lastUsedAt: number | null;
+  /** The secret before the last rotation, while there is one; null otherwise. */
+  readonly previous: PreviousSecret | null;
   /** Milliseconds since the epoch; null while the token is not revoked. A revoked record is kept so that its refusals can be told apart. */
   readonly revokedAt: number | null;
 }
 
-/** What a token may spend of each endpoint's maximum, in percent; null means the configured default. */
+/** A secret that a rotation has replaced and that is still taken for a while: the same token, the same budget. */
+export interface PreviousSecret {
+  /** The index of the secret, as in `Token.hash`. */
+  readonly hash: string;
+  /** The moment from which the secret is refused: milliseconds since the epoch. */
+  readonly validUntil: number;
+}
+
+/**
+ * What a token may spend of each endpoint's maximum, in percent: Okta's principal rate limit (docs/okta.md §5).
+ * A token has one at the most; null means the configured default.
+ */
 export interface Share {
+  /** `prl` and 17 characters. */
+  readonly id: string;
   readonly tokenId: string;
   readonly percentage: number | null;
+  readonly concurrencyPercentage: number | null;
   /** Overrides by endpoint name. */
   readonly byEndpoint: Readonly<Record<string, number>>;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** The id of a user, or `system`. */
+  readonly createdBy: string;
+  readonly lastUpdatedAt: number;
+  readonly lastUpdatedBy: string;
 }
 
 /** A token with all that decides whether it may act: what the store answers to one look-up. */
@@ -64,6 +86,15 @@ const USABLE_OWNER: ReadonlySet<UserStatus> = new Set([
   'PASSWORD_EXPIRED',
   'LOCKED_OUT',
 ]);
+
+/**
+ * Whether the secret with this index (64 lower-case hexadecimal characters) is still one of the token's at `now`
+ * (milliseconds since the epoch): its own, or the previous one until its time is over.
+ */
+export function acceptsSecret({ hash, previous }: Token, presented: string, now: number): boolean {
+  if (presented === hash) return true;
+  return previous !== null && presented === previous.hash && now < previous.validUntil;
+}
 
 /**
  * Why the token may not act at `now` (milliseconds since the epoch), or null when it may.

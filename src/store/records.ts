@@ -2,8 +2,9 @@
  * How records are written in both stores: as JSON. A token's leaves out its id, which is its key, its last use,
  * which only usage writes, and whatever says nothing, because there may be a million.
  */
-import { ANYWHERE, type NetworkCondition } from '../domain/network-condition.ts';
-import type { Credential, Share, Token } from '../domain/token.ts';
+import type { LogEvent } from '../domain/log-event.ts';
+import { ALL_IP_ZONES, ANYWHERE, type NetworkCondition } from '../domain/network-condition.ts';
+import type { Credential, PreviousSecret, Share, Token } from '../domain/token.ts';
 import type { Agent, User } from '../domain/user.ts';
 import type { Zone } from '../domain/zone.ts';
 
@@ -20,6 +21,7 @@ interface TokenRecord {
   readonly clientName?: string | undefined;
   readonly agentId?: string | undefined;
   readonly network?: NetworkCondition | undefined;
+  readonly previous?: PreviousSecret | undefined;
   readonly revokedAt?: number | undefined;
 }
 
@@ -60,6 +62,7 @@ export function tokenText(token: Token): string {
     clientName: token.clientName === DEFAULT_CLIENT_NAME ? undefined : token.clientName,
     agentId: token.agentId ?? undefined,
     network: token.network.connection === 'ANYWHERE' ? undefined : token.network,
+    previous: token.previous ?? undefined,
     revokedAt: token.revokedAt ?? undefined,
   };
   return jsonText(record);
@@ -79,6 +82,7 @@ export function tokenFrom({ id, record, lastUsedAt }: StoredCredential): Token {
     createdAt: stored.createdAt,
     lastUpdatedAt: stored.lastUpdatedAt,
     lastUsedAt,
+    previous: stored.previous ?? null,
     revokedAt: stored.revokedAt ?? null,
   };
 }
@@ -110,6 +114,31 @@ export function agentFrom(record: string): Agent {
   return JSON.parse(record) as Agent;
 }
 
-function shareFrom(record: string): Share {
+export function zoneText(zone: Zone): string {
+  return jsonText(zone);
+}
+
+/** The text under which a record of that kind is stored. */
+export function recordText(
+  kind: 'user' | 'zone' | 'agent' | 'share' | 'setting' | 'token',
+  record: unknown,
+): string {
+  if (kind === 'token') return tokenText(record as Token);
+  if (kind === 'user') return userText(record as User);
+  return jsonText(record);
+}
+
+/** The zones that must not go because the token names them: none when it is revoked. */
+export function zonesOf({ network, revokedAt }: Token): readonly string[] {
+  if (revokedAt !== null || network.connection === 'ANYWHERE') return [];
+  const named = 'include' in network ? network.include : network.exclude;
+  return named.filter((id) => id !== ALL_IP_ZONES);
+}
+
+export function eventFrom(record: string): LogEvent {
+  return JSON.parse(record) as LogEvent;
+}
+
+export function shareFrom(record: string): Share {
   return JSON.parse(record) as Share;
 }

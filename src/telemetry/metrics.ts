@@ -9,14 +9,20 @@ export interface MetricSources {
   readonly cachedTokens: () => number;
   readonly usageDepth: () => number;
   readonly usageDropped: () => number;
+  readonly eventsDepth: () => number;
+  readonly eventsDropped: () => number;
   readonly storeAway: () => boolean;
   readonly openConnections: () => number;
 }
 
-/** Declares every metric once; each reads its source when scraped, so a request costs no label set. */
-export function createMetrics(sources: MetricSources): Registry {
+/**
+ * Declares every metric once; each reads its source when scraped, so a request costs no label set.
+ * @param sources null for a process without a gateway, which has the process's own metrics alone
+ */
+export function createMetrics(sources: MetricSources | null): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  if (sources === null) return registry;
   const registers = [registry];
   new Counter({
     name: 'tollgate_requests_total',
@@ -42,20 +48,38 @@ export function createMetrics(sources: MetricSources): Registry {
   });
   gauge('tollgate_cached_tokens', 'Tokens in the cache of this process.', sources.cachedTokens);
   gauge('tollgate_usage_queue_depth', 'Tokens whose last use waits to be written.', sources.usageDepth);
+  gauge(
+    'tollgate_event_queue_depth',
+    'Events that wait to be written to the System Log.',
+    sources.eventsDepth,
+  );
   gauge('tollgate_store_away', '1 while the store does not answer, else 0.', () =>
     Number(sources.storeAway()),
   );
   gauge('tollgate_open_connections', 'Client connections that are open.', sources.openConnections);
-  new Counter({
-    name: 'tollgate_usage_dropped_total',
-    help: 'Notes of last use that were dropped because the queue was full.',
-    registers,
-    collect() {
-      this.reset();
-      this.inc(sources.usageDropped());
-    },
-  });
+  counter(
+    'tollgate_usage_dropped_total',
+    'Notes of last use that were dropped because the queue was full.',
+    sources.usageDropped,
+  );
+  counter(
+    'tollgate_events_dropped_total',
+    'Events for the System Log that were dropped because the queue was full.',
+    sources.eventsDropped,
+  );
   return registry;
+
+  function counter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
 
   function gauge(name: string, help: string, read: () => number): void {
     new Gauge({

@@ -31,7 +31,7 @@ describe.each(STORES)('a gateway on the %s store', (_, redisUrl) => {
   let serving: Serving;
   beforeEach(async () => {
     site = applySite(redisUrl(), CONFIG);
-    serving = await serve(site.configFile, {}, { write: () => {} });
+    serving = await serve(site.configFile, {}, { write: () => {} }, 'gateway');
   });
   afterEach(async () => {
     await serving.stop();
@@ -40,7 +40,7 @@ describe.each(STORES)('a gateway on the %s store', (_, redisUrl) => {
 
   const ask = async (secret: string, from: string) => {
     const headers = { authorization: `SSWS ${secret}`, 'x-forwarded-for': from };
-    const response = await fetch(`http://127.0.0.1:${serving.proxy.port}/anything`, { headers });
+    const response = await fetch(`http://127.0.0.1:${serving.proxy?.port}/anything`, { headers });
     await response.body?.cancel();
     return response.status;
   };

@@ -6,7 +6,7 @@ import { unchangedSince } from '../../src/cli/apply/unchanged-since.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
 import type { Mutation, Store } from '../../src/domain/store.ts';
 import { Ear } from '../store/ear.ts';
-import { anAgent, aToken, aUser, aZone } from '../support/records.ts';
+import { anAgent, aShare, aToken, aUser, aZone } from '../support/records.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { type ApplySite, applySite } from './apply-site.ts';
 
@@ -71,6 +71,7 @@ describe.each(STORES)('tollgate apply on the %s store', (_, redisUrl) => {
         createdAt: now,
         lastUpdatedAt: now,
         lastUsedAt: null,
+        previous: null,
         revokedAt: null,
       },
       owner: expect.objectContaining({ login: 'ada@example.com', roles: ['SUPER_ADMIN'], status: 'ACTIVE' }),
@@ -217,7 +218,7 @@ tokens:
       { put: 'agent', agent },
       { put: 'token', token },
       { put: 'token', token: aToken(owner.id).token },
-      { put: 'share', share: { tokenId: token.id, percentage: 30, byEndpoint: { hello: 3 } } },
+      { put: 'share', share: aShare(token.id, { percentage: 30, byEndpoint: { hello: 3 } }) },
     ]);
     const before = await everything(store);
     const { lines } = await site.apply(
@@ -344,7 +345,7 @@ tokens:
       { put: 'zone', zone: { ...zone, status: 'INACTIVE' } },
       { put: 'agent', agent: { ...agent, status: 'INACTIVE' } },
       { put: 'token', token: { ...token, revokedAt: 5 } },
-      { put: 'share', share: { tokenId: token.id, percentage: 1, byEndpoint: {} } },
+      { put: 'share', share: aShare(token.id, { percentage: 1 }) },
       { remove: 'token', id: token.id },
     ];
     for (const change of changes) {

@@ -1,4 +1,5 @@
 import type { Grant, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
+import type { Counted } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 import { SimulatedWindows } from './simulated-windows.ts';
@@ -31,6 +32,10 @@ export class HeldSource implements LeaseSource {
   async giveBack(returned: Returned): Promise<void> {
     this.returned.push(returned);
     this.#windows.giveBack(returned);
+  }
+
+  async count(name: string, tokenId: string): Promise<Counted> {
+    return this.#windows.count(name, tokenId, this.#clock.now());
   }
 
   /** Answers everything that was asked so far. */

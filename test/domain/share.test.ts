@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { percentageFor, shareOf } from '../../src/domain/share.ts';
 import type { Share } from '../../src/domain/token.ts';
+import { aShare } from '../support/records.ts';
 
 describe('a share is the floor of its percentage, and at least 1 unless the percentage is 0', () => {
   test.each([
@@ -52,11 +53,8 @@ describe('a share is the floor of its percentage, and at least 1 unless the perc
 });
 
 describe("a token's percentage at an endpoint is its override there, else its own, else the default", () => {
-  const share = (percentage: number | null, byEndpoint: Record<string, number> = {}): Share => ({
-    tokenId: '00T1gtr35t8ZbfBfV1d7',
-    percentage,
-    byEndpoint,
-  });
+  const share = (percentage: number | null, byEndpoint: Record<string, number> = {}): Share =>
+    aShare('00T1gtr35t8ZbfBfV1d7', { percentage, byEndpoint });
 
   test.each([
     ['no share', null, 'users', 50],

@@ -106,6 +106,7 @@ class SimulatedFleet {
       take: (request: Parameters<SimulatedWindows['take']>[0]) =>
         this.#windows.take(request, this.#serverNow()),
       giveBack: (returned: Parameters<SimulatedWindows['giveBack']>[0]) => this.#windows.giveBack(returned),
+      count: (endpoint: string, tokenId: string) => this.#windows.count(endpoint, tokenId, this.#serverNow()),
     };
     this.#gateways.push(
       new SimulatedGateway(this.#world, windows, this.#random, this.#climate.weather, this.#limits),

@@ -1,5 +1,6 @@
 import type { Grant, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
 import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
+import type { Counted } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
 import type { Clock } from '../../src/kernel/clock.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
@@ -79,6 +80,7 @@ export class SimulatedMachine {
 export interface Windows {
   take(request: LeaseRequest): Grant;
   giveBack(returned: Returned): void;
+  count(endpoint: string, tokenId: string): Counted;
 }
 
 /** The way from one machine to the windows: takes its time, and loses what it carries. */
@@ -110,6 +112,10 @@ export class SimulatedLink implements LeaseSource {
 
   giveBack(returned: Returned): Promise<void> {
     return this.#carry(() => this.#windows.giveBack(returned), this.#weather.returnsUnanswered);
+  }
+
+  count(endpoint: string, tokenId: string): Promise<Counted> {
+    return this.#carry(() => this.#windows.count(endpoint, tokenId), this.#weather.loss);
   }
 
   #carry<T>(question: () => T, unanswered: number): Promise<T> {

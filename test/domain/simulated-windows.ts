@@ -1,4 +1,5 @@
 import { type Grant, type LeaseRequest, leaseSize, looseMs, type Returned } from '../../src/domain/lease.ts';
+import { type Counted, NOTHING_COUNTED } from '../../src/domain/limit-ledger.ts';
 import { windowEnd } from '../../src/domain/window.ts';
 
 interface SimulatedWindow {
@@ -42,6 +43,12 @@ export class SimulatedWindows {
     if (window?.endsAt !== resetAt || window.all < count || own < count) return;
     window.all -= count;
     window.byToken.set(tokenId, own - count);
+  }
+
+  count(endpoint: string, tokenId: string, now: number): Counted {
+    const window = this.#windows.get(endpoint);
+    if (window === undefined || window.endsAt <= Math.floor(now)) return NOTHING_COUNTED;
+    return { all: window.all, own: window.byToken.get(tokenId) ?? 0, resetAt: window.endsAt };
   }
 
   #runningWindow({ endpoint: { name, windowSeconds } }: LeaseRequest, now: number): SimulatedWindow {

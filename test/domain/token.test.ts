@@ -38,6 +38,7 @@ function credentialOf(
       network: { connection: 'ANYWHERE' },
       windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
       lastUsedAt: null,
+      previous: null,
       revokedAt: null,
       ...dates,
       ...change.token,

@@ -13,7 +13,7 @@ import { ZoneStage } from '../../src/gateway/zone/zone-stage.ts';
 import { Breaker } from '../../src/kernel/breaker.ts';
 import { openEmbeddedStore } from '../../src/store/embedded/store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
-import { aToken, aUser, aZone } from '../support/records.ts';
+import { aShare, aToken, aUser, aZone } from '../support/records.ts';
 
 const owner = aUser();
 const zone = aZone(['192.0.2.0/24']);
@@ -132,13 +132,13 @@ describe('the gate', () => {
 
   it('refuses a token of 0 per cent without asking anybody', async () => {
     const { token, secret } = await issue();
-    await store.commit([{ put: 'share', share: { tokenId: token.id, percentage: 0, byEndpoint: {} } }]);
+    await store.commit([{ put: 'share', share: aShare(token.id, { percentage: 0 }) }]);
     expect(await ask(secret)).toMatchObject({ code: 'limit.token', spent: { limit: 0, remaining: 0 } });
   });
 
   it("takes the token's own percentage for one endpoint before its percentage for all", async () => {
     const { token, secret } = await issue();
-    const share = { tokenId: token.id, percentage: 100, byEndpoint: { users: 20 } };
+    const share = aShare(token.id, { percentage: 100, byEndpoint: { users: 20 } });
     await store.commit([{ put: 'share', share }]);
     expect(await ask(secret)).toMatchObject({ spent: { limit: 2 } });
     expect(await ask(secret, { path: '/elsewhere' })).toMatchObject({ spent: { limit: 100 } });

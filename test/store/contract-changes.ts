@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Change, Mutation, Store } from '../../src/domain/store.ts';
-import { anAgent, aToken, aUser, aZone, MADE_AT } from '../support/records.ts';
+import { anAgent, aShare, aToken, aUser, aZone, MADE_AT } from '../support/records.ts';
 import { Ear } from './ear.ts';
 import type { Site } from './site.ts';
 
@@ -18,7 +18,7 @@ export function changesContract(openSite: () => Promise<Site>): void {
   const agent = anAgent();
   const { token } = aToken(owner.id);
   const rotated = { ...token, hash: aToken(owner.id).token.hash };
-  const share = { tokenId: token.id, percentage: 10, byEndpoint: {} };
+  const share = aShare(token.id, { percentage: 10 });
   const before: Mutation[] = [
     { put: 'user', user: owner },
     { put: 'zone', zone },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Mutation, type Store, StoreConflict } from '../../src/domain/store.ts';
-import { anAgent, aToken, aUser, aZone } from '../support/records.ts';
+import { anAgent, aShare, aToken, aUser, aZone } from '../support/records.ts';
 import type { Site } from './site.ts';
 
 export function commitContract(openSite: () => Promise<Site>): void {
@@ -123,7 +123,7 @@ export function commitContract(openSite: () => Promise<Site>): void {
         { put: 'zone', zone: office },
         { put: 'zone', zone: { ...office, name: 'Head office' } },
         ...puts([token]),
-        { put: 'share', share: { tokenId: token.id, percentage: 1, byEndpoint: {} } },
+        { put: 'share', share: aShare(token.id, { percentage: 1 }) },
         { remove: 'token', id: token.id },
       ]);
       expect((await store.zones()).map(({ name }) => name)).toEqual(['Head office']);

@@ -2,9 +2,10 @@ import { hash as digest } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NetworkCondition } from '../../src/domain/network-condition.ts';
+import { secretIndex } from '../../src/domain/secret.ts';
 import type { Mutation, Page, Store } from '../../src/domain/store.ts';
 import { expiresAt, type Token } from '../../src/domain/token.ts';
-import { anAgent, aToken, aUser, aZone, MADE_AT } from '../support/records.ts';
+import { anAgent, aShare, aToken, aUser, aZone, MADE_AT } from '../support/records.ts';
 import type { Site } from './site.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -25,7 +26,7 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       const owner = aUser();
       const agent = anAgent();
       const { token } = aToken(owner.id, { agentId: agent.id, clientName: 'Okta AD Agent' });
-      const share = { tokenId: token.id, percentage: 25, byEndpoint: { users: 75 } };
+      const share = aShare(token.id, { percentage: 25, byEndpoint: { users: 75 } });
       await store.commit([
         { put: 'user', user: owner },
         { put: 'agent', agent },
@@ -49,7 +50,7 @@ export function recordsContract(openSite: () => Promise<Site>): void {
         aToken('00uNobody').token,
         aToken(owner.id).token,
       ];
-      const share = { tokenId: one.id, percentage: 25, byEndpoint: {} };
+      const share = aShare(one.id, { percentage: 25 });
       await store.commit([
         { put: 'user', user: owner },
         { put: 'token', token: one },
@@ -100,7 +101,7 @@ export function recordsContract(openSite: () => Promise<Site>): void {
     it('that is removed is gone with its share and its last use', async () => {
       const { token } = aToken('00uOwner');
       await put(token);
-      await store.commit([{ put: 'share', share: { tokenId: token.id, percentage: 10, byEndpoint: {} } }]);
+      await store.commit([{ put: 'share', share: aShare(token.id, { percentage: 10 }) }]);
       await store.record([{ tokenId: token.id, usedAt: MADE_AT + DAY }]);
       await store.commit([{ remove: 'token', id: token.id }]);
       expect(await store.findByHash(token.hash)).toBeNull();
@@ -288,6 +289,10 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       zoneIds.map((include) => ({ connection: 'ZONE' as const, include })),
       zoneIds.map((exclude) => ({ connection: 'ZONE' as const, exclude })),
     );
+    const previous = fc.record({
+      hash: fc.uuid().map((uuid) => secretIndex(uuid, null)),
+      validUntil: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+    });
     // V8 takes the key "\"" for the key "\\" once it has read an object with the latter (Node 24.21), so none is made here.
     const key = name.filter((each) => !each.includes('\\'));
     const other = fc.jsonValue({ maxDepth: 2 }).filter((each) => !JSON.stringify(each).includes('\\\\'));
@@ -298,7 +303,11 @@ export function recordsContract(openSite: () => Promise<Site>): void {
         fc.asyncProperty(
           fc.record({ name, network, clientName: name, createdAt: time, windowSeconds: fc.nat(31_536_000) }),
           fc.record({ login: text, firstName: name, lastName: name }),
-          fc.record({ lastUsedAt: fc.option(time), revokedAt: fc.option(time) }),
+          fc.record({
+            lastUsedAt: fc.option(time),
+            revokedAt: fc.option(time),
+            previous: fc.option(previous),
+          }),
           fc.dictionary(key, fc.integer({ min: 0, max: 100 }), { maxKeys: 3 }),
           other,
           async (facts, person, times, byEndpoint, fields) => {
@@ -306,7 +315,7 @@ export function recordsContract(openSite: () => Promise<Site>): void {
             const agent = anAgent({ name: facts.name });
             const { token } = aToken(owner.id, { ...facts, ...times, agentId: agent.id });
             const zone = aZone(['192.0.2.0/24'], { name: `${facts.name} ${owner.id}`, dynamic: { fields } });
-            const share = { tokenId: token.id, percentage: null, byEndpoint };
+            const share = aShare(token.id, { byEndpoint });
             const mutations: Mutation[] = [
               { put: 'user', user: owner },
               { put: 'agent', agent },

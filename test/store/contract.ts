@@ -2,8 +2,11 @@
 import { describe } from 'vitest';
 import { changesContract } from './contract-changes.ts';
 import { commitContract } from './contract-commit.ts';
+import { conditionsContract } from './contract-conditions.ts';
+import { eventsContract } from './contract-events.ts';
 import { ledgerContract } from './contract-ledger.ts';
 import { recordsContract } from './contract-records.ts';
+import { sharesContract } from './contract-shares.ts';
 import { usageContract } from './contract-usage.ts';
 import type { Site } from './site.ts';
 
@@ -11,7 +14,10 @@ import type { Site } from './site.ts';
 export function storeContract(name: string, openSite: () => Promise<Site>): void {
   describe(name, () => {
     recordsContract(openSite);
+    sharesContract(openSite);
     commitContract(openSite);
+    conditionsContract(openSite);
+    eventsContract(openSite);
     changesContract(openSite);
     usageContract(openSite);
     ledgerContract(openSite);

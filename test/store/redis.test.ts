@@ -65,6 +65,7 @@ async function contentOf(prefix: string): Promise<string> {
     const type = await raw.type(key);
     if (type === 'hash') lines.push(key, JSON.stringify(await raw.hgetall(key)));
     else if (type === 'zset') lines.push(key, JSON.stringify(await raw.zrange(key, '0', '-1', 'WITHSCORES')));
+    else if (type === 'stream') lines.push(key, JSON.stringify(await raw.xrange(key, '-', '+')));
     else if (type === 'list') lines.push(key, JSON.stringify(await raw.lrange(key, 0, -1)));
     else lines.push(key, (await raw.get(key)) ?? '');
   }

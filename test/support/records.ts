@@ -1,7 +1,7 @@
 import { newId } from '../../src/domain/ids.ts';
 import { ANYWHERE } from '../../src/domain/network-condition.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
-import { DEFAULT_TOKEN_WINDOW_SECONDS, type Token } from '../../src/domain/token.ts';
+import { DEFAULT_TOKEN_WINDOW_SECONDS, type Share, type Token } from '../../src/domain/token.ts';
 import type { Agent, User } from '../../src/domain/user.ts';
 import type { Zone } from '../../src/domain/zone.ts';
 
@@ -38,6 +38,7 @@ export function aToken(userId: string, facts: Partial<Token> = {}): { token: Tok
     network: ANYWHERE,
     windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
     lastUsedAt: null,
+    previous: null,
     revokedAt: null,
     ...stamps,
     ...facts,
@@ -67,4 +68,19 @@ export function aZone(gateways: readonly string[], facts: Partial<Zone> = {}): Z
 export function anAgent(facts: Partial<Agent> = {}): Agent {
   const id = newId('a53');
   return { id, name: `agent ${id}`, kind: 'AD', status: 'ACTIVE', ...stamps, ...facts };
+}
+
+/** A share of which nothing is set: the defaults hold. */
+export function aShare(tokenId: string, facts: Partial<Share> = {}): Share {
+  return {
+    id: newId('prl'),
+    tokenId,
+    percentage: null,
+    concurrencyPercentage: null,
+    byEndpoint: {},
+    createdBy: 'system',
+    lastUpdatedBy: 'system',
+    ...stamps,
+    ...facts,
+  };
 }

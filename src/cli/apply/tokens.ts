@@ -153,7 +153,7 @@ function stepOf(
     old,
     next,
     before: stored === null ? null : { kind: 'token', record: stored },
-    mutations: (differing) => mutationsOf(next, differing, stored === null, now),
+    mutations: (differing) => mutationsOf(next, differing, stored, now),
   };
 }
 
@@ -185,22 +185,42 @@ function tokenOf(
     createdAt: old?.createdAt ?? now,
     lastUpdatedAt: old?.lastUpdatedAt ?? now,
     lastUsedAt: old?.lastUsedAt ?? null,
+    // A secret that the file replaces is refused at once, and so is the one before it.
+    previous: old?.hash === hash ? old.previous : null,
     revokedAt: null,
   };
 }
 
-function mutationsOf(next: TokenState, fields: ReadonlySet<string>, isNew: boolean, now: number): Mutation[] {
+function mutationsOf(
+  next: TokenState,
+  fields: ReadonlySet<string>,
+  stored: Credential | null,
+  now: number,
+): Mutation[] {
   const { token, percentage, byEndpoint } = next;
   const mutations: Mutation[] = [];
-  if (isNew || [...fields].some((field) => !SHARE_FIELDS.has(field))) {
+  if (stored === null || [...fields].some((field) => !SHARE_FIELDS.has(field))) {
     mutations.push({ put: 'token', token: { ...token, lastUpdatedAt: now } });
   }
-  const share: Share = { tokenId: token.id, percentage, byEndpoint };
   const says = percentage !== null || Object.keys(byEndpoint).length > 0;
-  if (isNew ? says : [...fields].some((field) => SHARE_FIELDS.has(field))) {
-    mutations.push({ put: 'share', share });
+  if (stored === null ? says : [...fields].some((field) => SHARE_FIELDS.has(field))) {
+    mutations.push({ put: 'share', share: shareRecord(next, stored?.share ?? null, now) });
   }
   return mutations;
+}
+
+function shareRecord({ token, percentage, byEndpoint }: TokenState, old: Share | null, now: number): Share {
+  return {
+    id: old?.id ?? newId('prl'),
+    tokenId: token.id,
+    percentage,
+    concurrencyPercentage: old?.concurrencyPercentage ?? null,
+    byEndpoint,
+    createdAt: old?.createdAt ?? now,
+    createdBy: old?.createdBy ?? 'system',
+    lastUpdatedAt: now,
+    lastUpdatedBy: 'system',
+  };
 }
 
 function labelOf({ name, id }: TokenEntry, stored: Credential | null): string {

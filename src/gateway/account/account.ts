@@ -1,19 +1,23 @@
 import type { Outcome } from '../exchange.ts';
 import type { Account } from '../pipeline.ts';
 import type { UsageQueue } from './usage-queue.ts';
+import type { ViolationQueue } from './violation-queue.ts';
 
 export interface AccountParts {
   readonly usage: UsageQueue;
+  readonly violations: ViolationQueue;
   readonly count: (endpoint: string, decision: string) => void;
   /** Null where the access log is off. */
   readonly accessLog: ((outcome: Outcome) => void) | null;
 }
 
-/** The account stage: hears how every exchange ended, notes the token's use, and feeds metrics and access log. */
-export function createAccount({ usage, count, accessLog }: AccountParts): Account {
+/** The account stage: hears how every exchange ended, notes the token's use and what the System Log tells, and feeds metrics and access log. */
+export function createAccount({ usage, violations, count, accessLog }: AccountParts): Account {
   return (outcome) => {
     const used = usedCredential(outcome);
     if (used !== null) usage.note(used.token);
+    const { arrival, rejection } = outcome;
+    if (arrival !== null && rejection !== null) violations.note(arrival, rejection);
     count(endpointOf(outcome), outcome.decision);
     if (accessLog !== null) accessLog(outcome);
   };

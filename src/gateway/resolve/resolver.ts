@@ -1,7 +1,7 @@
 import type { RejectionCode } from '../../domain/rejection.ts';
 import { judgeSecret, secretIndex } from '../../domain/secret.ts';
 import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts';
-import { unusable } from '../../domain/token.ts';
+import { acceptsSecret, unusable } from '../../domain/token.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isCurrent, type KnownToken } from './known-token.ts';
@@ -91,7 +91,7 @@ export class Resolver {
       if (trust === 'ageing') this.#refresh(hash);
       if (trust !== 'doubtful') {
         this.#events.lookup('hit');
-        return this.#judge(known);
+        return this.#judge(known, hash);
       }
     } else if (this.#cache.isUnknown(hash, now)) {
       this.#events.lookup('unknown');
@@ -101,7 +101,7 @@ export class Resolver {
     return this.#read(hash).then(
       (found) => {
         this.#events.lookup('miss');
-        return found === null ? 'resolve.unknown' : this.#judge(found);
+        return found === null ? 'resolve.unknown' : this.#judge(found, hash);
       },
       (error: unknown) => {
         if (error instanceof StoreAway) return this.#withoutStore(hash);
@@ -121,8 +121,11 @@ export class Resolver {
     this.changed({ of: 'everything' });
   }
 
-  #judge(known: KnownToken): Resolution {
-    const reason = unusable(known.credential, this.#clock.now());
+  #judge(known: KnownToken, hash: string): Resolution {
+    const now = this.#clock.now();
+    // A secret that a rotation replaced, and whose time is over.
+    if (!acceptsSecret(known.credential.token, hash, now)) return 'resolve.revoked';
+    const reason = unusable(known.credential, now);
     return reason === null ? known : `resolve.${reason}`;
   }
 
@@ -133,7 +136,7 @@ export class Resolver {
     // An owner or agent that is known to have changed is not vouched for by what was read before.
     if (tooOld || !isCurrent(known)) return 'resolve.store-away';
     this.#events.lookup('stale');
-    return this.#judge(known);
+    return this.#judge(known, hash);
   }
 
   #refresh(hash: string): void {

@@ -11,10 +11,12 @@ const CREDENTIAL = `
 
 /** Queries for tokens, joined with what decides over them. */
 const CREDENTIALS = {
-  byHash: `${CREDENTIAL} WHERE token.hash = ?`,
+  byHash: `${CREDENTIAL} WHERE token.id = (SELECT token_id FROM secret WHERE hash = ?)`,
   byId: `${CREDENTIAL} WHERE token.id = ?`,
   page: `${CREDENTIAL} WHERE token.id > ? ORDER BY token.id LIMIT ?`,
   ofUser: `${CREDENTIAL} WHERE token.user_id = ? ORDER BY token.id`,
+  ofAgent: `${CREDENTIAL} WHERE token.agent_id = ? ORDER BY token.id`,
+  ofZone: `${CREDENTIAL} WHERE token.id IN (SELECT token_id FROM token_zone WHERE zone_id = ?) ORDER BY token.id LIMIT ?`,
   expiringBefore: `${CREDENTIAL} WHERE token.expires_at < ? ORDER BY token.expires_at, token.id LIMIT ?`,
 };
 
@@ -28,6 +30,10 @@ const RECORDS = {
   zones: 'SELECT record FROM zone ORDER BY id',
   agent: 'SELECT record FROM agent WHERE id = ?',
   agents: 'SELECT record FROM agent ORDER BY id',
+  share: 'SELECT record FROM share WHERE token_id = ?',
+  shareById: 'SELECT record FROM share WHERE id = ?',
+  shares: 'SELECT record FROM share WHERE id > ? ORDER BY id LIMIT ?',
+  setting: 'SELECT record FROM setting WHERE name = ?',
 };
 
 type Prepared<Queries> = Readonly<Record<keyof Queries, StatementSync>>;

@@ -29,6 +29,60 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX token_of_user ON token (user_id);
   CREATE INDEX token_expiry ON token (expires_at) WHERE expires_at IS NOT NULL;
   `,
+  // A token can have two secrets, is found by its agent and zones, and has a share with an id; the System Log.
+  `
+  CREATE TABLE secret (hash TEXT PRIMARY KEY, token_id TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX secret_of_token ON secret (token_id);
+  INSERT INTO secret SELECT hash, id FROM token WHERE hash IS NOT NULL;
+
+  CREATE TABLE token_zone (
+    zone_id TEXT NOT NULL, token_id TEXT NOT NULL, PRIMARY KEY (zone_id, token_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX zone_of_token ON token_zone (token_id);
+  INSERT OR IGNORE INTO token_zone SELECT named.value, token.id
+    FROM token, json_each(coalesce(record -> '$.network.include', record -> '$.network.exclude')) AS named
+    WHERE record ->> 'revokedAt' IS NULL AND named.value <> 'ALL_IP_ZONES';
+
+  CREATE TABLE token_next (
+    id TEXT PRIMARY KEY,
+    record TEXT NOT NULL,
+    last_used_at INTEGER,
+    user_id TEXT GENERATED ALWAYS AS (record ->> 'userId'),
+    agent_id TEXT GENERATED ALWAYS AS (record ->> 'agentId'),
+    expires_at INTEGER GENERATED ALWAYS AS (
+      CASE WHEN record ->> 'revokedAt' IS NULL
+      THEN coalesce(last_used_at, record ->> 'createdAt') + 1000 * (record ->> 'windowSeconds') END
+    )
+  ) STRICT;
+  INSERT INTO token_next (id, record, last_used_at) SELECT id, record, last_used_at FROM token;
+  DROP TABLE token;
+  ALTER TABLE token_next RENAME TO token;
+  CREATE INDEX token_of_user ON token (user_id);
+  CREATE INDEX token_of_agent ON token (agent_id) WHERE agent_id IS NOT NULL;
+  CREATE INDEX token_expiry ON token (expires_at) WHERE expires_at IS NOT NULL;
+
+  ALTER TABLE share RENAME TO share_before;
+  CREATE TABLE share (
+    token_id TEXT PRIMARY KEY, record TEXT NOT NULL, id TEXT GENERATED ALWAYS AS (record ->> 'id')
+  ) STRICT;
+  INSERT INTO share (token_id, record) SELECT token_id, json_set(record,
+    '$.id', 'prl' || substr(token_id, 4), '$.concurrencyPercentage', NULL,
+    '$.createdAt', 0, '$.createdBy', 'system', '$.lastUpdatedAt', 0, '$.lastUpdatedBy', 'system') FROM share_before;
+  DROP TABLE share_before;
+  CREATE UNIQUE INDEX share_id ON share (id);
+
+  CREATE TABLE setting (name TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+  CREATE TABLE event (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    persisted_at INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    published INTEGER GENERATED ALWAYS AS (record ->> 'published')
+  ) STRICT;
+  CREATE INDEX event_persisted ON event (persisted_at, sequence);
+  CREATE INDEX event_published ON event (published, persisted_at, sequence);
+  CREATE TABLE told (key TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX told_until ON told (until);
+  `,
 ];
 
 /** SQLite's name for a database that is no file and ends with its connection. */

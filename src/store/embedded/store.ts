@@ -4,21 +4,25 @@ import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { InProcessLedger } from '../../domain/limit-window.ts';
 import {
   type ChangeListener,
+  type EventPage,
+  type EventQuery,
   type Mutation,
   type Page,
+  type Report,
   type Store,
   StoreAway,
   StoreConflict,
   type Touch,
 } from '../../domain/store.ts';
-import type { Credential, Token } from '../../domain/token.ts';
+import type { Credential, Share, Token } from '../../domain/token.ts';
 import type { Agent, User } from '../../domain/user.ts';
 import type { Zone } from '../../domain/zone.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { planCommit } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
-import { agentFrom, credentialFrom, loginKey, tokenFrom, userFrom, zoneFrom } from '../records.ts';
+import { agentFrom, credentialFrom, loginKey, shareFrom, tokenFrom, userFrom, zoneFrom } from '../records.ts';
+import { EventLog } from './event-log.ts';
 import { Reader } from './reader.ts';
 import { openDatabase } from './schema.ts';
 import { Writer } from './writer.ts';
@@ -48,6 +52,7 @@ class EmbeddedStore implements Store {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #reader: Reader;
+  readonly #events: EventLog;
   readonly #writer: Writer;
   readonly #listeners = new Listeners();
   readonly #stopLooking: () => void;
@@ -59,7 +64,8 @@ class EmbeddedStore implements Store {
     this.#path = path;
     this.#database = database;
     this.#reader = new Reader(database);
-    this.#writer = new Writer(database);
+    this.#events = new EventLog(database);
+    this.#writer = new Writer(database, this.#events, clock);
     this.#dataVersion = this.#dataVersionNow();
     this.#stopLooking = clock.every(LOOK_EVERY_MS, () => this.#look());
   }
@@ -150,6 +156,45 @@ class EmbeddedStore implements Store {
 
   tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {
     return this.#ask(() => this.#reader.credentials('expiringBefore', time, limit).map(tokenFrom));
+  }
+
+  tokensOfAgent(agentId: string): Promise<readonly Token[]> {
+    return this.#ask(() => this.#reader.credentials('ofAgent', agentId).map(tokenFrom));
+  }
+
+  tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]> {
+    return this.#ask(() => this.#reader.credentials('ofZone', zoneId, limit).map(tokenFrom));
+  }
+
+  share(tokenId: string): Promise<Share | null> {
+    return this.#ask(() => first(this.#reader.records('share', tokenId), shareFrom));
+  }
+
+  shareById(id: string): Promise<Share | null> {
+    return this.#ask(() => first(this.#reader.records('shareById', id), shareFrom));
+  }
+
+  shares(after: string | null, limit: number): Promise<Page<Share>> {
+    return this.#ask(() => {
+      const shares = this.#reader.records('shares', after ?? '', limit + 1).map(shareFrom);
+      return pageOf(shares, limit, ({ id }) => id);
+    });
+  }
+
+  setting(name: string): Promise<unknown> {
+    return this.#ask(() => first<string, unknown>(this.#reader.records('setting', name), JSON.parse));
+  }
+
+  report(reports: readonly Report[]): Promise<void> {
+    return this.#ask(() => this.#writer.report(reports));
+  }
+
+  events(query: EventQuery): Promise<EventPage> {
+    return this.#ask(() => this.#events.page(query));
+  }
+
+  purgeEventsBefore(time: number): Promise<number> {
+    return this.#ask(() => this.#writer.purgeEventsBefore(time));
   }
 
   async trouble(): Promise<string | null> {

@@ -1,29 +1,59 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import type { Change, Mutation, Touch } from '../../domain/store.ts';
-import { announced, CHANGES_LISTED_MAX, type CommitPlan, conflict } from '../commit-plan.ts';
-import { jsonText, loginKey, tokenText, userText } from '../records.ts';
+import type { Change, RecordMutation, Report, Touch } from '../../domain/store.ts';
+import type { Token } from '../../domain/token.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import {
+  announced,
+  CHANGES_LISTED_MAX,
+  type CommitPlan,
+  conflict,
+  hashesOf,
+  type Precondition,
+  type RecordKind,
+  unmet,
+  type Write,
+} from '../commit-plan.ts';
+import { jsonText, loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
+import type { EventLog } from './event-log.ts';
 import { inTransaction } from './schema.ts';
 
-/** SQLite's extended result code for a UNIQUE constraint (https://www.sqlite.org/rescode.html). */
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
+/** SQLite's extended result codes for a UNIQUE constraint and a key that is there (https://www.sqlite.org/rescode.html). */
+const UNIQUE_VIOLATIONS: readonly unknown[] = [2067, 1555];
 
 /** All that writes to the database. Statements are prepared once. */
 export class Writer {
   readonly #database: DatabaseSync;
-  readonly #tokenHash: StatementSync;
-  readonly #release: Readonly<Record<'user' | 'zone' | 'token', StatementSync>>;
-  readonly #put: Readonly<Record<'user' | 'zone' | 'agent' | 'token' | 'share', StatementSync>>;
+  readonly #events: EventLog;
+  readonly #clock: Clock;
+  readonly #recordOf: Readonly<Record<RecordKind, StatementSync>>;
+  readonly #zoneUse: StatementSync;
+  readonly #hashesOf: StatementSync;
+  readonly #free: Readonly<Record<'user' | 'zone' | 'secrets' | 'zones', StatementSync>>;
+  readonly #put: Readonly<Record<RecordKind, StatementSync>>;
+  readonly #index: Readonly<Record<'secret' | 'zone', StatementSync>>;
   readonly #remove: Readonly<Record<'zone' | 'agent' | 'token' | 'share', StatementSync>>;
   readonly #touch: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, events: EventLog, clock: Clock) {
     const sql = (text: string) => database.prepare(text);
     this.#database = database;
-    this.#tokenHash = sql('SELECT hash FROM token WHERE id = ?');
-    this.#release = {
+    this.#events = events;
+    this.#clock = clock;
+    this.#recordOf = {
+      user: sql('SELECT record FROM user WHERE id = ?'),
+      zone: sql('SELECT record FROM zone WHERE id = ?'),
+      agent: sql('SELECT record FROM agent WHERE id = ?'),
+      token: sql('SELECT record FROM token WHERE id = ?'),
+      share: sql('SELECT record FROM share WHERE token_id = ?'),
+      setting: sql('SELECT record FROM setting WHERE name = ?'),
+    };
+    this.#zoneUse = sql('SELECT token_id FROM token_zone WHERE zone_id = ? LIMIT 1');
+    this.#hashesOf = sql('SELECT hash FROM secret WHERE token_id = ?');
+    this.#free = {
       user: sql('UPDATE user SET login_key = NULL WHERE id = ? AND login_key <> ?'),
       zone: sql('UPDATE zone SET name = NULL WHERE id = ? AND name <> ?'),
-      token: sql('UPDATE token SET hash = NULL WHERE id = ? AND hash <> ?'),
+      secrets: sql('DELETE FROM secret WHERE token_id = ?'),
+      zones: sql('DELETE FROM token_zone WHERE token_id = ?'),
     };
     const replace = 'ON CONFLICT (id) DO UPDATE SET record = excluded.record';
     this.#put = {
@@ -33,10 +63,15 @@ export class Writer {
       zone: sql(`INSERT INTO zone (id, name, record) VALUES (?, ?, ?) ${replace}, name = excluded.name`),
       agent: sql(`INSERT INTO agent (id, record) VALUES (?, ?) ${replace}`),
       // The last use of a token that is there stays: only usage moves it.
-      token: sql(
-        `INSERT INTO token (id, hash, record, last_used_at) VALUES (?, ?, ?, ?) ${replace}, hash = excluded.hash`,
+      token: sql(`INSERT INTO token (id, record, last_used_at) VALUES (?, ?, ?) ${replace}`),
+      share: sql(
+        'INSERT INTO share (token_id, record) VALUES (?, ?) ON CONFLICT (token_id) DO UPDATE SET record = excluded.record',
       ),
-      share: sql('REPLACE INTO share (token_id, record) VALUES (?, ?)'),
+      setting: sql('REPLACE INTO setting (name, record) VALUES (?, ?)'),
+    };
+    this.#index = {
+      secret: sql('INSERT INTO secret (hash, token_id) VALUES (?, ?)'),
+      zone: sql('INSERT OR IGNORE INTO token_zone (zone_id, token_id) VALUES (?, ?)'),
     };
     this.#remove = {
       zone: sql('DELETE FROM zone WHERE id = ?'),
@@ -52,13 +87,16 @@ export class Writer {
   /**
    * Writes all of the plan or nothing.
    * @returns what to tell subscribers
-   * @throws StoreConflict when another record holds a name, login or hash
+   * @throws StoreConflict when another record holds a name, login or hash, or something expected does not hold
    */
-  commit({ mutations, changes }: CommitPlan): readonly Change[] {
+  commit({ mutations, preconditions, changes }: CommitPlan): readonly Change[] {
     const hashes = new Set<string>();
     inTransaction(this.#database, () => {
+      for (const precondition of preconditions) {
+        if (!this.#holds(precondition)) throw unmet(precondition);
+      }
       for (const mutation of mutations) this.#releaseOld(mutation, hashes);
-      for (const mutation of mutations) this.#write(mutation);
+      for (const mutation of mutations) this.#write(mutation, hashes);
     });
     return announced(changes, [...hashes]);
   }
@@ -70,54 +108,89 @@ export class Writer {
     });
   }
 
+  /** Appends what was not told before; one commit for all. */
+  report(reports: readonly Report[]): void {
+    inTransaction(this.#database, () => this.#events.report(reports, this.#clock.now()));
+  }
+
+  /** @returns how many events there were */
+  purgeEventsBefore(time: number): number {
+    return inTransaction(this.#database, () => this.#events.purgeBefore(time));
+  }
+
+  #holds(precondition: Precondition): boolean {
+    if ('unusedZone' in precondition) return this.#zoneUse.get(precondition.unusedZone) === undefined;
+    const { kind, id, record } = precondition;
+    return (this.#recordOf[kind].get(id)?.['record'] ?? null) === record;
+  }
+
   /** Removes what is to go, and frees the names that change, so that records can exchange them. Notes the tokens concerned. */
-  #releaseOld(mutation: Mutation, hashes: Set<string>): void {
+  #releaseOld(mutation: Write, hashes: Set<string>): void {
+    if ('append' in mutation) return;
     if ('remove' in mutation) {
       if (mutation.remove === 'token') {
-        this.#noteHash(mutation.id, hashes);
+        this.#releaseToken(mutation.id, hashes);
         this.#remove.share.run(mutation.id);
       }
       this.#remove[mutation.remove].run(mutation.id);
     } else if (mutation.put === 'user') {
-      this.#release.user.run(mutation.user.id, loginKey(mutation.user.login));
+      this.#free.user.run(mutation.user.id, loginKey(mutation.user.login));
     } else if (mutation.put === 'zone') {
-      this.#release.zone.run(mutation.zone.id, mutation.zone.name);
+      this.#free.zone.run(mutation.zone.id, mutation.zone.name);
     } else if (mutation.put === 'share') {
-      this.#noteHash(mutation.share.tokenId, hashes);
+      this.#noteHashes(mutation.share.tokenId, hashes);
     } else if (mutation.put === 'token') {
-      this.#noteHash(mutation.token.id, hashes);
-      note(mutation.token.hash, hashes);
-      this.#release.token.run(mutation.token.id, mutation.token.hash);
+      this.#releaseToken(mutation.token.id, hashes);
     }
   }
 
-  #noteHash(tokenId: string, hashes: Set<string>): void {
-    const hash = this.#tokenHash.get(tokenId)?.['hash'];
-    if (typeof hash === 'string') note(hash, hashes);
+  #releaseToken(id: string, hashes: Set<string>): void {
+    this.#noteHashes(id, hashes);
+    this.#free.secrets.run(id);
+    this.#free.zones.run(id);
   }
 
-  #write(mutation: Mutation): void {
+  #noteHashes(tokenId: string, hashes: Set<string>): void {
+    for (const { hash } of this.#hashesOf.all(tokenId)) note(String(hash), hashes);
+  }
+
+  #write(mutation: Write, hashes: Set<string>): void {
     if ('remove' in mutation) return;
+    if ('append' in mutation) {
+      this.#events.append([mutation.event], this.#clock.now());
+      return;
+    }
     try {
       this.#put[mutation.put].run(...columnsOf(mutation));
+      if (mutation.put === 'token') this.#indexToken(mutation.token, hashes);
     } catch (error) {
       throw isUniqueViolation(error) ? conflict(mutation) : error;
     }
   }
+
+  #indexToken(token: Token, hashes: Set<string>): void {
+    for (const hash of hashesOf(token)) {
+      this.#index.secret.run(hash, token.id);
+      note(hash, hashes);
+    }
+    for (const zone of zonesOf(token)) this.#index.zone.run(zone, token.id);
+  }
 }
 
-function columnsOf(mutation: Extract<Mutation, { put: string }>): SQLInputValue[] {
+function columnsOf(mutation: Extract<RecordMutation, { put: string }>): SQLInputValue[] {
   switch (mutation.put) {
     case 'user':
       return [mutation.user.id, loginKey(mutation.user.login), userText(mutation.user)];
     case 'zone':
-      return [mutation.zone.id, mutation.zone.name, jsonText(mutation.zone)];
+      return [mutation.zone.id, mutation.zone.name, zoneText(mutation.zone)];
     case 'agent':
       return [mutation.agent.id, jsonText(mutation.agent)];
     case 'token':
-      return [mutation.token.id, mutation.token.hash, tokenText(mutation.token), mutation.token.lastUsedAt];
+      return [mutation.token.id, tokenText(mutation.token), mutation.token.lastUsedAt];
     case 'share':
       return [mutation.share.tokenId, jsonText(mutation.share)];
+    case 'setting':
+      return [mutation.name, jsonText(mutation.value)];
   }
 }
 
@@ -127,5 +200,5 @@ function note(hash: string, hashes: Set<string>): void {
 }
 
 function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_CONSTRAINT_UNIQUE;
+  return error instanceof Error && 'errcode' in error && UNIQUE_VIOLATIONS.includes(error.errcode);
 }

@@ -1,11 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, type Mutation, StoreAway } from '../../domain/store.ts';
-import { CHANGES_LISTED_MAX, type CommitPlan, EVERYTHING, type Kind, recordOf } from '../commit-plan.ts';
-import { jsonText, loginKey, tokenText, userText } from '../records.ts';
+import { type Change, StoreAway } from '../../domain/store.ts';
+import type { Token } from '../../domain/token.ts';
+import {
+  CHANGES_LISTED_MAX,
+  type CommitPlan,
+  EVERYTHING,
+  type Kind,
+  type Precondition,
+  recordOf,
+  type Write,
+} from '../commit-plan.ts';
+import { jsonText, loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
 import type { Connection } from './connection.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
-import { CHECK_PART, COMMIT, SEAL, WRITE_PART } from './write-scripts.ts';
+import { CHECK_PART, CHECK_PRECONDITIONS, COMMIT, SEAL, WRITE_PART } from './write-scripts.ts';
 
 /** What the script does for one mutation. */
 interface Step {
@@ -17,7 +26,12 @@ interface Step {
   readonly loginKey?: string;
   readonly name?: string;
   readonly hash?: string;
+  readonly previousHash?: string | undefined;
   readonly userId?: string;
+  readonly agentId?: string | undefined;
+  readonly zones?: readonly string[];
+  readonly shareId?: string;
+  readonly published?: number;
   readonly createdAt?: number;
   /** How long the token may stay unused, in milliseconds; left out for a revoked one, which no longer expires. */
   readonly windowMs?: number | undefined;
@@ -32,8 +46,11 @@ const STAGED_FOR_MS = 10 * 60_000;
 /** How often a large commit is checked again because something else was written meanwhile. */
 const CHECKS = 10;
 
-/** What was announced; or the mutation whose name, login or hash another record holds, and nothing was written. */
-export type Committed = { readonly changes: readonly Change[] } | { readonly refused: Mutation };
+/** What was announced; or why nothing was written: the mutation whose name, login or hash another record holds, or what did not hold. */
+export type Committed =
+  | { readonly changes: readonly Change[] }
+  | { readonly refused: Write }
+  | { readonly unmet: Precondition };
 
 /** Writes commits through one connection. Its methods reject with StoreAway. */
 export class Committer {
@@ -57,13 +74,14 @@ export class Committer {
   }
 
   async #commitSmall(plan: CommitPlan): Promise<Committed> {
-    const { mutations, changes } = plan;
-    const known = JSON.stringify(changes);
-    const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), known, stepsText(mutations)];
+    const { mutations, preconditions, changes } = plan;
+    const texts = [jsonText(changes), stepsText(mutations), jsonText(preconditions)];
+    const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), ...texts];
     for (;;) {
       const [outcome, detail] = listFrom(await this.#run(COMMIT, args));
       if (outcome === 'written') return { changes: JSON.parse(textFrom(detail)) as Change[] };
       if (outcome === 'refused') return { refused: mutationAt(plan, Number(detail)) };
+      if (outcome === 'unmet') return { unmet: preconditionAt(plan, Number(detail)) };
       await this.finishSealed();
     }
   }
@@ -73,10 +91,10 @@ export class Committer {
     for (let check = 1; check <= CHECKS; check++) {
       await this.finishSealed();
       const version = await this.#connection.ask((redis) => redis.get(this.#key('version')));
-      const refused = await this.#check(plan, staged);
-      if (refused !== null) {
+      const trouble = await this.#trouble(plan, staged);
+      if (trouble !== null) {
         await this.#connection.ask((redis) => redis.unlink(staged));
-        return { refused };
+        return trouble;
       }
       if ((await this.#run(SEAL, [version ?? '0'], [staged])) === 'done') {
         await this.finishSealed();
@@ -87,7 +105,7 @@ export class Committer {
   }
 
   /** Puts the steps into Redis, in parts. @returns the key that holds them */
-  async #stage(mutations: readonly Mutation[]): Promise<string> {
+  async #stage(mutations: readonly Write[]): Promise<string> {
     const key = `${this.#prefix}{m}:staged:${randomUUID()}`;
     for (let from = 0; from < mutations.length; from += STEPS_AT_ONCE) {
       const part = stepsText(mutations.slice(from, from + STEPS_AT_ONCE));
@@ -97,8 +115,19 @@ export class Committer {
     return key;
   }
 
+  /** What keeps the commit from being written, or null. */
+  async #trouble(plan: CommitPlan, staged: string): Promise<Committed | null> {
+    for (let from = 0; from < plan.preconditions.length; from += STEPS_AT_ONCE) {
+      const some = jsonText(plan.preconditions.slice(from, from + STEPS_AT_ONCE));
+      const position = await this.#run(CHECK_PRECONDITIONS, [some]);
+      if (position !== null) return { unmet: preconditionAt(plan, from + Number(position)) };
+    }
+    const refused = await this.#check(plan, staged);
+    return refused && { refused };
+  }
+
   /** The first mutation that wants what a record outside the commit holds, or null. */
-  async #check(plan: CommitPlan, staged: string): Promise<Mutation | null> {
+  async #check(plan: CommitPlan, staged: string): Promise<Write | null> {
     const included = new Set(plan.mutations.map(nameOf));
     for (let from = 0; from < plan.mutations.length; from += STEPS_AT_ONCE) {
       const held = listFrom(await this.#run(CHECK_PART, [from / STEPS_AT_ONCE], [staged]));
@@ -125,50 +154,63 @@ export function changesChannel(prefix: string): string {
   return `${prefix}changes`;
 }
 
-function mutationAt({ mutations }: CommitPlan, position: number): Mutation {
+function mutationAt({ mutations }: CommitPlan, position: number): Write {
   const mutation = mutations[position];
   if (mutation === undefined) throw new TypeError('Redis refused a step that the commit does not have');
   return mutation;
 }
 
-function nameOf(mutation: Mutation): string {
+function preconditionAt({ preconditions }: CommitPlan, position: number): Precondition {
+  const precondition = preconditions[position];
+  if (precondition === undefined)
+    throw new TypeError('Redis missed a precondition that the commit does not have');
+  return precondition;
+}
+
+function nameOf(mutation: Write): string {
   const { kind, id } = recordOf(mutation);
   return `${kind} ${id}`;
 }
 
-function stepsText(mutations: readonly Mutation[]): string {
+function stepsText(mutations: readonly Write[]): string {
   return jsonText(mutations.map(stepOf));
 }
 
-function stepOf(mutation: Mutation): Step {
-  if ('remove' in mutation) return { kind: mutation.remove, id: mutation.id, remove: true };
-  switch (mutation.put) {
-    case 'user': {
-      const { user } = mutation;
-      return { kind: 'user', id: user.id, record: userText(user), loginKey: loginKey(user.login) };
-    }
-    case 'zone': {
-      const { zone } = mutation;
-      return { kind: 'zone', id: zone.id, record: jsonText(zone), name: zone.name };
-    }
-    case 'agent':
-      return { kind: 'agent', id: mutation.agent.id, record: jsonText(mutation.agent) };
-    case 'share':
-      return { kind: 'share', id: mutation.share.tokenId, record: jsonText(mutation.share) };
-    case 'token': {
-      const { id, hash, userId, createdAt, windowSeconds, revokedAt, lastUsedAt } = mutation.token;
-      const windowMs = revokedAt === null ? windowSeconds * 1000 : undefined;
-      const usedAt = lastUsedAt ?? undefined;
-      return {
-        kind: 'token',
-        id,
-        record: tokenText(mutation.token),
-        hash,
-        userId,
-        createdAt,
-        windowMs,
-        usedAt,
-      };
-    }
+function stepOf(mutation: Write): Step {
+  const { kind, id } = recordOf(mutation);
+  if ('remove' in mutation) return { kind, id, remove: true };
+  if ('append' in mutation) {
+    const { event } = mutation;
+    return { kind, id, record: jsonText(event), published: event.published };
   }
+  switch (mutation.put) {
+    case 'user':
+      return { kind, id, record: userText(mutation.user), loginKey: loginKey(mutation.user.login) };
+    case 'zone':
+      return { kind, id, record: zoneText(mutation.zone), name: mutation.zone.name };
+    case 'agent':
+      return { kind, id, record: jsonText(mutation.agent) };
+    case 'share':
+      return { kind, id, record: jsonText(mutation.share), shareId: mutation.share.id };
+    case 'setting':
+      return { kind, id, record: jsonText(mutation.value) };
+    case 'token':
+      return tokenStep(mutation.token);
+  }
+}
+
+function tokenStep(token: Token): Step {
+  return {
+    kind: 'token',
+    id: token.id,
+    record: tokenText(token),
+    hash: token.hash,
+    previousHash: token.previous?.hash,
+    userId: token.userId,
+    agentId: token.agentId ?? undefined,
+    zones: zonesOf(token),
+    createdAt: token.createdAt,
+    windowMs: token.revokedAt === null ? token.windowSeconds * 1000 : undefined,
+    usedAt: token.lastUsedAt ?? undefined,
+  };
 }

@@ -6,6 +6,7 @@ import {
   PART_OF_LEFT,
   type Returned,
 } from '../../domain/lease.ts';
+import { type Counted, NOTHING_COUNTED } from '../../domain/limit-ledger.ts';
 import type { Connection } from './connection.ts';
 import { listFrom } from './reply.ts';
 import { bareScript } from './script.ts';
@@ -68,6 +69,13 @@ if tonumber(window[2] or 0) < count or tonumber(window[3] or 0) < count then ret
 redis.call('HINCRBY', KEYS[1], 'all', -count)
 redis.call('HINCRBY', KEYS[1], own, -count)`);
 
+/** KEYS: the endpoint's window. ARGV: the token's id. Answers with both counts and the window's end; with nothing when none is open. */
+const COUNT = bareScript(`
+local window = redis.call('HMGET', KEYS[1], 'ends', 'all', 'token:' .. ARGV[1])
+local time = redis.call('TIME')
+if not window[1] or tonumber(window[1]) <= time[1] * 1000 + math.floor(time[2] / 1000) then return {} end
+return { tonumber(window[2] or 0), tonumber(window[3] or 0), tonumber(window[1]) }`);
+
 /** Tokens asked for by one script at the most, so that it blocks Redis for less than a millisecond. */
 const TOKENS_AT_ONCE = 100;
 
@@ -107,6 +115,13 @@ export class RedisLeaseSource implements LeaseSource {
 
   async giveBack({ endpoint, tokenId, count, resetAt }: Returned): Promise<void> {
     await this.#connection.run(GIVE_BACK, [windowKey(this.#prefix, endpoint)], [tokenId, count, resetAt]);
+  }
+
+  async count(endpoint: string, tokenId: string): Promise<Counted> {
+    const reply = await this.#connection.run(COUNT, [windowKey(this.#prefix, endpoint)], [tokenId]);
+    const [all, own, resetAt] = listFrom(reply);
+    if (resetAt === undefined) return NOTHING_COUNTED;
+    return { all: Number(all), own: Number(own), resetAt: Number(resetAt) };
   }
 
   #askAll(): void {

@@ -72,22 +72,62 @@ for _, id in ipairs(page(userIds)) do found[#found + 1] = redis.call('HGET', use
 return found`,
 );
 
-/** ARGV: the user's id. The set holds `user token`, and a space sorts before every character of an id. */
-export const TOKENS_OF_USER = script(
-  [...CREDENTIAL_KEYS, 'tokenOwners'],
-  `${CREDENTIAL}
-local ids = {}
-for _, entry in ipairs(redis.call('ZRANGE', tokenOwners, '[' .. ARGV[1] .. ' ', '(' .. ARGV[1] .. '!', 'BYLEX')) do
-  ids[#ids + 1] = string.sub(entry, #ARGV[1] + 2)
-end
-return credentials(ids)`,
-);
+export const TOKENS_OF_USER = tokensUnder('tokenOwners');
+export const TOKENS_OF_AGENT = tokensUnder('tokenAgents');
+export const TOKENS_OF_ZONE = tokensUnder('tokenZones');
 
 /** ARGV: milliseconds since the epoch; how many. */
 export const TOKENS_EXPIRING = script(
   [...CREDENTIAL_KEYS, 'tokenExpiry'],
   `${CREDENTIAL}
 return credentials(redis.call('ZRANGE', tokenExpiry, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2]))`,
+);
+
+/** ARGV: the share's id. The set holds `share token`, as those of tokens under something. */
+export const SHARE_BY_ID = script(
+  ['shareIds', 'share'],
+  `
+local entry = redis.call('ZRANGE', shareIds, '[' .. ARGV[1] .. ' ', '(' .. ARGV[1] .. '!', 'BYLEX')[1]
+return entry and redis.call('HGET', share, string.sub(entry, #ARGV[1] + 2))`,
+);
+
+export const SHARES = script(
+  ['shareIds', 'share'],
+  `
+-- What follows an id in the set sorts before this character, and every other id behind it.
+local from = ARGV[1] == '' and '-' or '(' .. ARGV[1] .. '!'
+local found = {}
+for _, entry in ipairs(redis.call('ZRANGE', shareIds, from, '+', 'BYLEX', 'LIMIT', 0, ARGV[2])) do
+  local space = string.find(entry, ' ', 1, true)
+  found[#found + 1] = redis.call('HGET', share, string.sub(entry, space + 1)) or nil
+end
+return found`,
+);
+
+/**
+ * A page of events in the order in which they happened. ARGV: the bounds of the entries, in the order of reading;
+ * `REV` or the empty string; how many. Answers with entry and record in turn.
+ */
+export const EVENTS_PUBLISHED = script(
+  ['events', 'eventTimes'],
+  `
+local entries
+if ARGV[3] == 'REV' then
+  entries = redis.call('ZRANGE', eventTimes, ARGV[1], ARGV[2], 'BYLEX', 'REV', 'LIMIT', 0, ARGV[4])
+else
+  entries = redis.call('ZRANGE', eventTimes, ARGV[1], ARGV[2], 'BYLEX', 'LIMIT', 0, ARGV[4])
+end
+local found = {}
+for _, entry in ipairs(entries) do
+  local ms, sequence = string.match(entry, '_0*(%d+)_0*(%d+)$')
+  local id = ms .. '-' .. sequence
+  local stored = redis.call('XRANGE', events, id, id)[1]
+  if stored then
+    found[#found + 1] = entry
+    found[#found + 1] = stored[2][2]
+  end
+end
+return found`,
 );
 
 /** ARGV: login keys. Answers in their order. */
@@ -103,6 +143,21 @@ return found`,
 
 export const USER_BY_LOGIN = through('userLogins', 'user');
 export const ZONE_BY_NAME = through('zoneNames', 'zone');
+
+/**
+ * The tokens under a user, agent or zone. ARGV: its id; how many. The set holds `id token`, and a space sorts before
+ * every character of an id.
+ */
+function tokensUnder(index: KeyName): Script {
+  const body = `${CREDENTIAL}
+local ids = {}
+local from, to = '[' .. ARGV[1] .. ' ', '(' .. ARGV[1] .. '!'
+for _, entry in ipairs(redis.call('ZRANGE', ${index}, from, to, 'BYLEX', 'LIMIT', 0, ARGV[2])) do
+  ids[#ids + 1] = string.sub(entry, #ARGV[1] + 2)
+end
+return credentials(ids)`;
+  return script([...CREDENTIAL_KEYS, index], body);
+}
 
 /** Finds a record by a unique value. ARGV: the value. */
 function through(index: KeyName, records: KeyName): Script {

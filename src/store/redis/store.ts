@@ -1,16 +1,26 @@
 /** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
-import type { ChangeListener, Mutation, Page, Store, Touch } from '../../domain/store.ts';
-import type { Credential, Token } from '../../domain/token.ts';
+import type {
+  ChangeListener,
+  EventPage,
+  EventQuery,
+  Mutation,
+  Page,
+  Report,
+  Store,
+  Touch,
+} from '../../domain/store.ts';
+import type { Credential, Share, Token } from '../../domain/token.ts';
 import type { Agent, User } from '../../domain/user.ts';
 import type { Zone } from '../../domain/zone.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { conflict, planCommit } from '../commit-plan.ts';
+import { conflict, planCommit, unmet } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
-import { agentFrom, credentialFrom, jsonText, loginKey, userFrom, zoneFrom } from '../records.ts';
+import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
 import { Committer, changesChannel } from './commit.ts';
 import { Connection, type ConnectionOptions, type OnLog, reasonOf } from './connection.ts';
+import { EventLog } from './event-log.ts';
 import { unfitness } from './fitness.ts';
 import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
@@ -33,6 +43,8 @@ export interface RedisStore extends Store {
 
 /** Uses written by one script at the most, so that it blocks Redis for a few milliseconds only. */
 const TOUCHES_AT_ONCE = 500;
+/** As a limit: no limit. */
+const ALL = -1;
 /** Records read by one script at the most, for the same reason. */
 const READS_AT_ONCE = 500;
 
@@ -54,6 +66,7 @@ class ConnectedStore implements RedisStore {
   readonly #connection: Connection;
   readonly #subscription: Subscription;
   readonly #committer: Committer;
+  readonly #events: EventLog;
   readonly #listeners = new Listeners();
 
   constructor(options: RedisStoreOptions) {
@@ -63,6 +76,7 @@ class ConnectedStore implements RedisStore {
     this.#subscription = new Subscription(options, changesChannel(prefix), this.#listeners, clock);
     this.#committer = new Committer(this.#connection, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
+    this.#events = new EventLog(this.#connection, prefix);
   }
 
   async firstAttempt(): Promise<void> {
@@ -96,6 +110,7 @@ class ConnectedStore implements RedisStore {
   async commit(mutations: readonly Mutation[]): Promise<void> {
     const outcome = await this.#committer.commit(planCommit(mutations));
     if ('refused' in outcome) throw conflict(outcome.refused);
+    if ('unmet' in outcome) throw unmet(outcome.unmet);
     // They arrive on the subscription too, but here they must act before the writer hears that they are written.
     this.#listeners.changed(outcome.changes);
   }
@@ -156,11 +171,52 @@ class ConnectedStore implements RedisStore {
   }
 
   async tokensOfUser(userId: string): Promise<readonly Token[]> {
-    return credentialsFrom(await this.#run(reads.TOKENS_OF_USER, userId)).map(({ token }) => token);
+    return tokensFrom(await this.#run(reads.TOKENS_OF_USER, userId, ALL));
+  }
+
+  async tokensOfAgent(agentId: string): Promise<readonly Token[]> {
+    return tokensFrom(await this.#run(reads.TOKENS_OF_AGENT, agentId, ALL));
+  }
+
+  async tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]> {
+    return tokensFrom(await this.#run(reads.TOKENS_OF_ZONE, zoneId, limit));
   }
 
   async tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {
-    return credentialsFrom(await this.#run(reads.TOKENS_EXPIRING, time, limit)).map(({ token }) => token);
+    return tokensFrom(await this.#run(reads.TOKENS_EXPIRING, time, limit));
+  }
+
+  async share(tokenId: string): Promise<Share | null> {
+    return orNull(await this.#one('share', tokenId), shareFrom);
+  }
+
+  async shareById(id: string): Promise<Share | null> {
+    return orNull(await this.#run(reads.SHARE_BY_ID, id), shareFrom);
+  }
+
+  async shares(after: string | null, limit: number): Promise<Page<Share>> {
+    const shares = listFrom(await this.#run(reads.SHARES, after ?? '', limit + 1));
+    return pageOf(
+      shares.map((record) => shareFrom(textFrom(record))),
+      limit,
+      ({ id }) => id,
+    );
+  }
+
+  async setting(name: string): Promise<unknown> {
+    return orNull<unknown>(await this.#one('setting', name), JSON.parse);
+  }
+
+  report(reports: readonly Report[]): Promise<void> {
+    return this.#events.report(reports);
+  }
+
+  events(query: EventQuery): Promise<EventPage> {
+    return this.#events.page(query);
+  }
+
+  purgeEventsBefore(time: number): Promise<number> {
+    return this.#events.purgeBefore(time);
   }
 
   async fitness(): Promise<readonly string[]> {
@@ -199,7 +255,7 @@ class ConnectedStore implements RedisStore {
     return answers;
   }
 
-  #one(records: 'user' | 'zone' | 'agent', id: string): Promise<string | null> {
+  #one(records: 'user' | 'zone' | 'agent' | 'share' | 'setting', id: string): Promise<string | null> {
     const key = managementKey(this.#options.prefix, records);
     return this.#connection.ask((redis) => redis.hget(key, id));
   }
@@ -216,6 +272,10 @@ function credentialOrNull(reply: unknown): Credential | null {
 
 function credentialsFrom(reply: unknown): Credential[] {
   return listFrom(reply).map((one) => credentialFrom(storedCredentialFrom(one)));
+}
+
+function tokensFrom(reply: unknown): Token[] {
+  return credentialsFrom(reply).map(({ token }) => token);
 }
 
 function orNull<T>(reply: unknown, read: (record: string) => T): T | null {

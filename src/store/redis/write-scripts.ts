@@ -7,15 +7,53 @@
  */
 import { type KeyName, script } from './script.ts';
 
-/** Who holds, now, what a step wants for its record alone: the id, or false. */
+/** Who holds, now, what a step wants for its record alone: their ids. */
 const HOLDER_KEYS: readonly KeyName[] = ['tokenHashes', 'userLogins', 'zoneNames'];
-const HOLDER = `
-local function holder(step)
-  if step.remove then return false end
-  if step.kind == 'token' then return redis.call('HGET', tokenHashes, step.hash) end
-  if step.kind == 'user' then return redis.call('HGET', userLogins, step.loginKey) end
-  if step.kind == 'zone' then return redis.call('HGET', zoneNames, step.name) end
+const HOLDERS = `
+local function holders(step)
+  local ids = {}
+  if step.remove then return ids end
+  local function look(index, value) ids[#ids + 1] = value and redis.call('HGET', index, value) or nil end
+  if step.kind == 'token' then
+    look(tokenHashes, step.hash)
+    look(tokenHashes, step.previousHash)
+  end
+  if step.kind == 'user' then look(userLogins, step.loginKey) end
+  if step.kind == 'zone' then look(zoneNames, step.name) end
+  return ids
+end
+`;
+
+/** Finds what does not hold of the preconditions (`Precondition` in commit-plan.ts): the position of the first, or false. */
+const PRECONDITION_KEYS: readonly KeyName[] = [
+  ...(['token', 'user', 'zone', 'agent', 'share', 'setting', 'tokenZones'] as const),
+];
+const PRECONDITIONS = `
+local function holds(condition)
+  if condition.unusedZone then
+    local from, to = '[' .. condition.unusedZone .. ' ', '(' .. condition.unusedZone .. '!'
+    return redis.call('ZLEXCOUNT', tokenZones, from, to) == 0
+  end
+  local records = { token = token, user = user, zone = zone, agent = agent, share = share, setting = setting }
+  local record = redis.call('HGET', records[condition.kind], condition.id)
+  if condition.record == cjson.null then return not record end
+  return record == condition.record
+end
+
+local function firstUnmet(conditions)
+  for position, condition in ipairs(conditions) do
+    if not holds(condition) then return position - 1 end
+  end
   return false
+end
+`;
+
+/** Appends an event at this server's time, and indexes it by when it happened. */
+const APPEND_KEYS: readonly KeyName[] = ['events', 'eventTimes'];
+const APPEND = `
+local function append(published, record)
+  local ms, sequence = string.match(redis.call('XADD', events, '*', 'event', record), '(%d+)-(%d+)')
+  redis.call('ZADD', eventTimes, 0, string.format('%015d_%015d_%09d', published, ms, sequence))
 end
 `;
 
@@ -24,9 +62,11 @@ end
  * may have taken it. Notes the hashes of the tokens concerned.
  */
 const WRITE_KEYS: readonly KeyName[] = [
-  ...(['token', 'tokenHashes', 'tokenIds', 'tokenOwners', 'tokenExpiry', 'tokenUsed'] as const),
-  ...(['user', 'userIds', 'userLogins', 'zone', 'zoneNames', 'agent', 'share'] as const),
+  ...PRECONDITION_KEYS,
+  ...HOLDER_KEYS,
+  ...(['tokenIds', 'tokenOwners', 'tokenAgents', 'tokenExpiry', 'tokenUsed', 'userIds', 'shareIds'] as const),
   ...(['version', 'sealed'] as const),
+  ...APPEND_KEYS,
 ];
 const WRITE = `
 local hashes, noted = {}, 0
@@ -47,37 +87,69 @@ end
 
 local function put(records, step) redis.call('HSET', records, step.id, step.record) end
 
+local function noteSecrets(record)
+  note(record.hash)
+  if record.previous then note(record.previous.hash) end
+end
+
 local function expiry(step)
   if not step.windowMs then return redis.call('ZREM', tokenExpiry, step.id) end
   local from = redis.call('HGET', tokenUsed, step.id) or step.createdAt
   redis.call('ZADD', tokenExpiry, from + step.windowMs, step.id)
 end
 
+-- Every zone that the record names, used or not: taking away what is not there does no harm.
+local function freeZones(record, id)
+  local network = record.network or {}
+  for _, named in ipairs(network.include or network.exclude or {}) do
+    redis.call('ZREM', tokenZones, named .. ' ' .. id)
+  end
+end
+
+local function freeShare(tokenId)
+  local old = before(share, tokenId)
+  if old then redis.call('ZREM', shareIds, old.id .. ' ' .. tokenId) end
+end
+
+local function freeToken(old, id)
+  noteSecrets(old)
+  free(tokenHashes, old.hash, id)
+  if old.previous then free(tokenHashes, old.previous.hash, id) end
+  redis.call('ZREM', tokenOwners, old.userId .. ' ' .. id)
+  if old.agentId then redis.call('ZREM', tokenAgents, old.agentId .. ' ' .. id) end
+  freeZones(old, id)
+end
+
+local function indexToken(step)
+  redis.call('HSET', tokenHashes, step.hash, step.id)
+  if step.previousHash then redis.call('HSET', tokenHashes, step.previousHash, step.id) end
+  redis.call('ZADD', tokenOwners, 0, step.userId .. ' ' .. step.id)
+  if step.agentId then redis.call('ZADD', tokenAgents, 0, step.agentId .. ' ' .. step.id) end
+  for _, id in ipairs(step.zones) do redis.call('ZADD', tokenZones, 0, id .. ' ' .. step.id) end
+end
+
 local write = {}
 
 function write.token(step)
   local old = before(token, step.id)
-  if old then
-    note(old.hash)
-    if old.hash ~= step.hash then free(tokenHashes, old.hash, step.id) end
-    if old.userId ~= step.userId then redis.call('ZREM', tokenOwners, old.userId .. ' ' .. step.id) end
-  end
+  if old then freeToken(old, step.id) end
   if step.remove then
     redis.call('HDEL', token, step.id)
     redis.call('ZREM', tokenIds, step.id)
     redis.call('ZREM', tokenExpiry, step.id)
     redis.call('HDEL', tokenUsed, step.id)
+    freeShare(step.id)
     redis.call('HDEL', share, step.id)
     return
   end
-  note(step.hash)
   if not old then
     if step.usedAt then redis.call('HSET', tokenUsed, step.id, step.usedAt) end
     redis.call('ZADD', tokenIds, 0, step.id)
   end
   put(token, step)
-  redis.call('HSET', tokenHashes, step.hash, step.id)
-  redis.call('ZADD', tokenOwners, 0, step.userId .. ' ' .. step.id)
+  note(step.hash)
+  if step.previousHash then note(step.previousHash) end
+  indexToken(step)
   expiry(step)
 end
 
@@ -92,7 +164,10 @@ end
 function write.zone(step)
   local old = before(zone, step.id)
   if old and old.name ~= step.name then free(zoneNames, old.name, step.id) end
-  if step.remove then return redis.call('HDEL', zone, step.id) end
+  if step.remove then
+    if old then free(zoneNames, old.name, step.id) end
+    return redis.call('HDEL', zone, step.id)
+  end
   put(zone, step)
   redis.call('HSET', zoneNames, step.name, step.id)
 end
@@ -104,27 +179,39 @@ end
 
 function write.share(step)
   local of = before(token, step.id)
-  if of then note(of.hash) end
+  if of then noteSecrets(of) end
+  freeShare(step.id)
   put(share, step)
+  redis.call('ZADD', shareIds, 0, step.shareId .. ' ' .. step.id)
 end
+
+function write.setting(step) put(setting, step) end
+
+function write.event(step) append(step.published, step.record) end
 `;
 
 /**
- * A small commit: all of it, or nothing and the position of the step that wants what another record holds.
- * ARGV: how many changes are listed at the most; the channel; the changes known before, as JSON; the steps.
+ * A small commit: all of it, or nothing and the position of what keeps it from being written: of a precondition
+ * that does not hold, or of the step that wants what another record holds.
+ * ARGV: how many changes are listed at the most; the channel; the changes known before, the steps and the
+ * preconditions, each as JSON.
  */
 export const COMMIT = script(
   WRITE_KEYS,
-  `${HOLDER} ${WRITE}
+  `${HOLDERS} ${PRECONDITIONS} ${APPEND} ${WRITE}
 if redis.call('EXISTS', sealed) == 1 then return { 'sealed' } end
+
+local missed = firstUnmet(cjson.decode(ARGV[5]))
+if missed then return { 'unmet', missed } end
 
 local steps = cjson.decode(ARGV[4])
 local included = {}
 for _, step in ipairs(steps) do included[step.kind .. ' ' .. step.id] = true end
 for position, step in ipairs(steps) do
-  local id = holder(step)
-  -- A record of this commit that holds it now will not afterwards: no two steps want the same.
-  if id and not included[step.kind .. ' ' .. id] then return { 'refused', position - 1 } end
+  for _, id in ipairs(holders(step)) do
+    -- A record of this commit that holds it now will not afterwards: no two steps want the same.
+    if not included[step.kind .. ' ' .. id] then return { 'refused', position - 1 } end
+  end
 end
 
 for _, step in ipairs(steps) do write[step.kind](step) end
@@ -150,16 +237,23 @@ return { 'written', message }`,
  */
 export const CHECK_PART = script(
   HOLDER_KEYS,
-  `${HOLDER}
+  `${HOLDERS}
 local held = {}
 for position, step in ipairs(cjson.decode(redis.call('LINDEX', KEYS[${HOLDER_KEYS.length + 1}], ARGV[1]))) do
-  local id = holder(step)
-  if id and id ~= step.id then
-    held[#held + 1] = position - 1
-    held[#held + 1] = id
+  for _, id in ipairs(holders(step)) do
+    if id ~= step.id then
+      held[#held + 1] = position - 1
+      held[#held + 1] = id
+    end
   end
 end
 return held`,
+);
+
+/** The position of the first precondition that does not hold, or null. ARGV: some preconditions, as JSON. */
+export const CHECK_PRECONDITIONS = script(
+  PRECONDITION_KEYS,
+  `${PRECONDITIONS} return firstUnmet(cjson.decode(ARGV[1]))`,
 );
 
 /** Decides for a staged commit, if nothing was written since it was checked. KEYS: also the staged list. ARGV: the version then. */
@@ -179,7 +273,7 @@ return 'done'`,
  */
 export const WRITE_PART = script(
   WRITE_KEYS,
-  `${WRITE}
+  `${APPEND} ${WRITE}
 local part = redis.call('LINDEX', sealed, 0)
 if not part then return 0 end
 for _, step in ipairs(cjson.decode(part)) do write[step.kind](step) end
@@ -208,4 +302,30 @@ for i = 1, #touches, 2 do
     redis.call('ZADD', tokenExpiry, 'XX', usedAt + cjson.decode(record).windowSeconds * 1000, id)
   end
 end`,
+);
+
+/**
+ * Appends events that many processes may have seen. ARGV: a JSON list of `{ key, until, published, record }`. An
+ * event is left out while one with its key holds.
+ */
+export const REPORT = script(
+  [...APPEND_KEYS, 'told'],
+  `${APPEND}
+for _, report in ipairs(cjson.decode(ARGV[1])) do
+  redis.call('ZREMRANGEBYSCORE', told, '-inf', report.published)
+  if redis.call('ZADD', told, 'NX', report['until'], report.key) == 1 then append(report.published, report.record) end
+end`,
+);
+
+/** Removes some of the events that happened before a moment. ARGV: that moment, as in the index; how many. Answers with how many there were. */
+export const PURGE_EVENTS = script(
+  APPEND_KEYS,
+  `
+local entries = redis.call('ZRANGE', eventTimes, '-', '(' .. ARGV[1], 'BYLEX', 'LIMIT', 0, ARGV[2])
+for _, entry in ipairs(entries) do
+  local ms, sequence = string.match(entry, '_0*(%d+)_0*(%d+)$')
+  redis.call('XDEL', events, ms .. '-' .. sequence)
+  redis.call('ZREM', eventTimes, entry)
+end
+return #entries`,
 );

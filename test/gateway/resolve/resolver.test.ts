@@ -6,7 +6,7 @@ import { Resolver } from '../../../src/gateway/resolve/resolver.ts';
 import { Breaker } from '../../../src/kernel/breaker.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
-import { anAgent, aToken, aUser } from '../../support/records.ts';
+import { anAgent, aToken, aUser, MADE_AT } from '../../support/records.ts';
 import { SteeredSource } from '../../support/steered-source.ts';
 
 const FRESH = 5_000;
@@ -262,5 +262,65 @@ describe('while the store is away', () => {
     clock.advance(BREAKER);
     expect(await resolve()).toBe('ok');
     expect(await resolve(mintSecret('tg'))).toBe('resolve.unknown');
+  });
+});
+
+describe('a rotated token', () => {
+  const { token: next, secret: newSecret } = aToken(owner.id);
+  const OVERLAP = 60 * 60 * 1000;
+  const validUntil = () => MADE_AT + OVERLAP;
+
+  async function rotate(
+    overlap: { readonly hash: string; readonly validUntil: number } | null,
+  ): Promise<void> {
+    const rotated = { ...token, hash: next.hash, previous: overlap };
+    await store.commit([{ put: 'token', token: rotated, replacing: token }]);
+    resolver.changed({ of: 'tokens', hashes: [token.hash, next.hash] });
+  }
+
+  it('is known by both secrets, as one token, until the overlap is over; then the old one is refused as revoked', async () => {
+    expect(await resolve()).toBe('ok');
+    await rotate({ hash: token.hash, validUntil: validUntil() });
+    const ids = [];
+    for (const each of [secret, newSecret]) {
+      const known = await resolver.resolve(each);
+      ids.push(typeof known === 'string' ? known : known.credential.token.id);
+    }
+    expect(ids).toEqual([token.id, token.id]);
+    clock.advance(OVERLAP - 1);
+    expect(await resolve(secret)).toBe('ok');
+    clock.advance(1);
+    // Also from the cache: nothing was pushed, only time has passed.
+    expect(await resolve(secret)).toBe('resolve.revoked');
+    expect(await resolve(newSecret)).toBe('ok');
+  });
+
+  it('without an overlap is known by the new secret alone at once', async () => {
+    expect(await resolve()).toBe('ok');
+    await rotate(null);
+    expect(await resolve(secret)).toBe('resolve.unknown');
+    expect(await resolve(newSecret)).toBe('ok');
+  });
+
+  it('that is revoked is refused by both secrets', async () => {
+    const previous = { hash: token.hash, validUntil: validUntil() };
+    await rotate(previous);
+    await store.commit([
+      { put: 'token', token: { ...token, hash: next.hash, previous, revokedAt: clock.now() } },
+    ]);
+    resolver.changed({ of: 'tokens', hashes: [token.hash, next.hash] });
+    expect(await resolve(secret)).toBe('resolve.revoked');
+    expect(await resolve(newSecret)).toBe('resolve.revoked');
+  });
+
+  it('refuses the old secret once its time is over while the store is away too', async () => {
+    const previous = { hash: token.hash, validUntil: MADE_AT + 10_000 };
+    await rotate(previous);
+    expect(await resolve(secret)).toBe('ok');
+    source.away = true;
+    clock.advance(9_999);
+    expect(await resolve(secret)).toBe('ok');
+    clock.advance(1);
+    expect(await resolve(secret)).toBe('resolve.revoked');
   });
 });

@@ -1,0 +1,156 @@
+/**
+ * Puts the control plane together. Who makes a request is found out by the gateway's own stages, resolve and zone,
+ * so that a token is worth the same on both ports.
+ */
+import type { AddressInfo } from 'node:net';
+import type { Config } from '../config/config.ts';
+import type { Authenticate } from '../control/admission.ts';
+import type { GateFacts } from '../control/explain/explain.ts';
+import { RateLimit } from '../control/rate-limit.ts';
+import { resources } from '../control/resources.ts';
+import { createControlServer } from '../control/server.ts';
+import { Sweeper } from '../control/sweeper.ts';
+import { ensureSystemZones } from '../control/zones/system.ts';
+import { readChain } from '../domain/address-chain.ts';
+import { compileAddressSet } from '../domain/address-set.ts';
+import { compileEndpoints } from '../domain/endpoint-match.ts';
+import { tightestReading } from '../domain/endpoint-readings.ts';
+import { mintSecret, secretIndex } from '../domain/secret.ts';
+import type { Store } from '../domain/store.ts';
+import { UsageQueue } from '../gateway/account/usage-queue.ts';
+import { secretIn } from '../gateway/listen/credential.ts';
+import { normalTarget } from '../gateway/listen/target.ts';
+import { Resolver } from '../gateway/resolve/resolver.ts';
+import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
+import { ZoneStage } from '../gateway/zone/zone-stage.ts';
+import { Breaker } from '../kernel/breaker.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../telemetry/log.ts';
+
+/** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
+const STORE_RETRY_MS = 1_000;
+/** How many tokens the management API remembers: administrators are few. */
+const CACHED_TOKENS = 1_000;
+
+export interface Control {
+  /** @param port 0 takes any free one */
+  listen(port: number, host: string): Promise<AddressInfo>;
+  /** Lets requests under way end, and writes what waits. */
+  stop(): Promise<void>;
+}
+
+/** @param store stays the caller's to close, after `stop` */
+export async function assembleControl(
+  config: Config,
+  store: Store,
+  clock: Clock,
+  log: Logger,
+): Promise<Control> {
+  const { resolve, control } = config;
+  await ensureSystemZones(store, clock.now());
+  const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
+  const identity = await assembleIdentity(config, store, clock, usage);
+  const rateLimit = new RateLimit(clock, {
+    ...control.limit,
+    defaultPercentage: config.limit.defaultPercentage,
+  });
+  const server = createControlServer({
+    operations: resources({
+      store,
+      defaultPercentage: config.limit.defaultPercentage,
+      gate: gateFacts(config, store),
+      mint() {
+        const secret = mintSecret(resolve.prefix);
+        return { secret, hash: secretIndex(secret, resolve.pepper) };
+      },
+    }),
+    authenticate: identity.authenticate,
+    rateLimit,
+    clock,
+    bodySize: control.bodySize,
+    publicUrl: control.publicUrl,
+    onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
+  });
+  const sweeper = new Sweeper(
+    store,
+    clock,
+    { everyMs: control.sweepEvery, retentionMs: control.logRetention },
+    {
+      swept: (revoked, purged) => log.info({ component: 'sweeper', revoked, purged }, 'swept'),
+      failed: (error) => log.error({ component: 'sweeper', err: error }, 'a sweep failed'),
+    },
+  );
+  return {
+    listen: (port, host) => server.listen(port, host),
+    async stop() {
+      await server.close();
+      await sweeper.close();
+      identity.stop();
+      await rateLimit.close();
+      await usage.close().catch((error: unknown) => {
+        log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
+      });
+    },
+  };
+}
+
+/** What the gateway of the same configuration decides by. */
+function gateFacts({ zone, limit, endpoints }: Config, store: Store): GateFacts {
+  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
+  const endpointOf = tightestReading(compileEndpoints(endpoints, unmatched));
+  return {
+    trustedProxies: compileAddressSet(zone.trustedProxies),
+    endpointOf(method, target) {
+      const normal = normalTarget(target);
+      return normal === null ? null : endpointOf(method, normal.path);
+    },
+    ledger: store.ledger,
+    defaultPercentage: limit.defaultPercentage,
+  };
+}
+
+/** The gateway's stages resolve and zone, for requests that administer. */
+async function assembleIdentity(
+  { resolve, zone }: Config,
+  store: Store,
+  clock: Clock,
+  usage: UsageQueue,
+): Promise<{ readonly authenticate: Authenticate; stop(): void }> {
+  const breaker = new Breaker(clock, STORE_RETRY_MS);
+  const resolver = new Resolver(
+    store,
+    clock,
+    breaker,
+    { ...resolve, size: CACHED_TOKENS },
+    { lookup: () => {} },
+  );
+  const directory = new ZoneDirectory(store, clock, breaker, resolve);
+  const zones = new ZoneStage(directory);
+  const trustedProxies = compileAddressSet(zone.trustedProxies);
+  const stop = await store.subscribe({
+    onChange(change) {
+      resolver.changed(change);
+      directory.changed(change);
+    },
+    onGap() {
+      resolver.gap();
+      directory.gap();
+    },
+  });
+  return {
+    stop,
+    async authenticate({ authorization, peer, forwardedFor }) {
+      const secret = authorization === null ? null : secretIn(authorization, resolve.schemes);
+      const found = await resolver.resolve(secret);
+      if (typeof found === 'string') return found;
+      const { token, owner, share } = found.credential;
+      // A token that may act has an owner; `unusable` in domain/token.ts holds that.
+      if (owner === null) return 'resolve.owner-inactive';
+      const chain = readChain(peer, forwardedFor, trustedProxies);
+      const outside = await zones.check(found.credential, chain);
+      if (outside !== null) return outside;
+      usage.note(token);
+      return { user: owner, token, share, chain };
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/** The commands that manage a running Tollgate: clients of its management API, whatever machine they run on. */
+import type { Command } from 'commander';
+import { addAgent } from './agent.ts';
+import { addCompletion } from './completion.ts';
+import type { ManageContext } from './context.ts';
+import { addExplain } from './explain.ts';
+import { addLog } from './log.ts';
+import { addToken } from './token.ts';
+import { addUser } from './user.ts';
+import { addZone } from './zone.ts';
+
+/** Adds them to the program. */
+export function addManagement(program: Command, context: ManageContext): void {
+  for (const add of [addToken, addZone, addUser, addAgent, addLog, addExplain]) add(program, context);
+  addCompletion(program, context.out);
+}

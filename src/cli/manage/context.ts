@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { Environment } from '../../config/environment.ts';
+import type { Output } from '../config-check.ts';
+import { ManagementClient } from './client.ts';
+import { connectionFrom } from './connection.ts';
+
+/** What the commands that manage work with. */
+export interface ManageContext {
+  readonly env: Environment;
+  readonly out: Output;
+  /** Ends what would go on for ever. */
+  readonly signal: AbortSignal;
+  /** How often the log is asked for news, in milliseconds. */
+  readonly pollMs: number;
+}
+
+/** The client for the command; made when it is needed, so that help needs no token. */
+export function clientFor({ env }: ManageContext): ManagementClient {
+  return new ManagementClient(connectionFrom(env));
+}
+
+export interface OutputOptions {
+  readonly json?: true;
+}
+
+/** Adds `--json`: the answer of the API as it is, for programs. */
+export function withJson(command: Command): Command {
+  return command.option('--json', 'print the answer of the API as JSON');
+}
+
+/** Prints the answer: as JSON where that was asked for, else for people. */
+export function print(
+  { out }: ManageContext,
+  { json }: OutputOptions,
+  body: unknown,
+  forPeople: () => string,
+): void {
+  out.write(json === true ? `${JSON.stringify(body, null, 2)}\n` : forPeople());
+}
+
+/** What follows the path: the parameters that are given. */
+export function query(parameters: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** Gathers the values of an option that may be given several times. */
+export function gather(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { newId } from '../../domain/ids.ts';
+import { userParty } from '../../domain/log-event.ts';
+import type { User } from '../../domain/user.ts';
+import { invalid } from '../api-error.ts';
+import { eventOf, fromFresh } from '../change.ts';
+import type { ControlParts } from '../control-parts.ts';
+import { type AnyCall, type Operation, ok, operation, type Reply } from '../operation.ts';
+import { pageLinks } from '../paging.ts';
+import { queryFlag, shortText } from '../validation.ts';
+import { findUser } from './find.ts';
+import { lifecycleOperations } from './lifecycle.ts';
+import { listUsers, userQuery } from './list.ts';
+import { roleOperations } from './roles.ts';
+import { userBody, userSchema, userTag } from './wire.ts';
+
+const TAG = 'Users';
+
+const LOGIN = 'must be an e-mail address of 5 to 100 characters';
+
+const creation = z.object({
+  profile: z
+    .object({
+      firstName: shortText(50),
+      lastName: shortText(50),
+      login: z.email(LOGIN).min(5, LOGIN).max(100, LOGIN),
+      email: z.string().optional().describe('The same as the login: Tollgate keeps one address of a user.'),
+    })
+    .refine(({ login, email }) => email === undefined || email.toLowerCase() === login.toLowerCase(), {
+      error: 'must be the same as the login: one address of a user is kept here',
+      path: ['email'],
+    }),
+});
+
+type Profile = z.output<typeof creation>['profile'];
+
+/** What tokens need of users: who there is, in which status, with which roles. In Okta's form. */
+export function userOperations(parts: ControlParts): readonly Operation[] {
+  return [
+    operation({
+      id: 'listUsers',
+      method: 'GET',
+      path: '/api/v1/users',
+      tag: TAG,
+      summary: 'List all users',
+      description: 'Deactivated users are listed only where `filter` or `search` asks for them.',
+      query: userQuery,
+      answer: { status: 200, schema: z.array(userSchema) },
+      refusals: [400],
+      async handle({ query, request }) {
+        const page = await listUsers(parts, query);
+        if (page.kind === 'error') return page;
+        return ok(
+          page.items.map((user) => userBody(user, request.origin)),
+          pageLinks(request, page.next, page.limit),
+        );
+      },
+    }),
+    operation({
+      id: 'createUser',
+      method: 'POST',
+      path: '/api/v1/users',
+      tag: TAG,
+      summary: 'Create a user',
+      description:
+        'Users do not sign in here, so credentials are not kept, and no mail is sent: with `activate` the user is active at once.',
+      query: z.object({ activate: queryFlag(true).describe('Whether the user is active from the start.') }),
+      body: creation,
+      answer: { status: 200, schema: userSchema },
+      refusals: [400],
+      handle: (call) => fromFresh(() => create(parts, call, call.body.profile, call.query.activate)),
+    }),
+    operation({
+      id: 'getUser',
+      method: 'GET',
+      path: '/api/v1/users/{id}',
+      tag: TAG,
+      summary: 'Retrieve a user',
+      description: 'By id, by login, or `me` for the user that the token acts as.',
+      answer: { status: 200, schema: userSchema },
+      refusals: [404],
+      async handle(call) {
+        const found = await findUser(parts, call, call.params.id);
+        if (found.kind === 'error') return found;
+        return ok(userBody(found.user, call.request.origin), { etag: userTag(found.user) });
+      },
+    }),
+    ...lifecycleOperations(parts),
+    ...roleOperations(parts),
+  ];
+}
+
+async function create(
+  { store }: ControlParts,
+  call: AnyCall,
+  { login, firstName, lastName }: Profile,
+  activate: boolean,
+): Promise<Reply> {
+  if ((await store.userByLogin(login)) !== null) {
+    return invalid('login', 'login: An object with this field already exists in the current organization');
+  }
+  const user: User = {
+    id: newId('00u'),
+    login,
+    firstName,
+    lastName,
+    status: activate ? 'ACTIVE' : 'STAGED',
+    roles: [],
+    createdAt: call.now,
+    lastUpdatedAt: call.now,
+  };
+  const target = [userParty(user)];
+  await store.commit([
+    { put: 'user', user, replacing: null },
+    eventOf(call, 'user.lifecycle.create', target),
+    ...(activate ? [eventOf(call, 'user.lifecycle.activate', target)] : []),
+  ]);
+  return ok(userBody(user, call.request.origin), { etag: userTag(user) });
+}

@@ -1,0 +1,50 @@
+import type { Mutation } from '../../domain/store.ts';
+import type { User } from '../../domain/user.ts';
+import { type ApiError, invalid } from '../api-error.ts';
+import type { ControlParts } from '../control-parts.ts';
+import type { AnyCall } from '../operation.ts';
+
+/** How many users are read at once. */
+const READ_AT_ONCE = 500;
+
+/**
+ * What a commit needs besides, that takes a super administrator away: another one, active, who must still be as read
+ * when it is written. So there is always one left, also when two of them remove each other at the same moment.
+ * @param before, after the user that changes
+ * @returns nothing when the change takes none away, a refusal when it would take the last
+ */
+export async function witnesses(
+  { store }: ControlParts,
+  { caller }: AnyCall,
+  before: User,
+  after: User,
+): Promise<readonly Mutation[] | ApiError> {
+  if (!administers(before) || administers(after)) return [];
+  const itself = before.id === caller.user.id ? null : await store.user(caller.user.id);
+  const witness = itself !== null && administers(itself) ? itself : await another(store, before.id);
+  if (witness === null) {
+    return invalid(
+      'user',
+      `user: ${before.login} is the last active super administrator. Make another one first.`,
+    );
+  }
+  return [{ put: 'user', user: witness, replacing: witness }];
+}
+
+function administers({ status, roles }: User): boolean {
+  return status === 'ACTIVE' && roles.includes('SUPER_ADMIN');
+}
+
+/** The first active super administrator who is not that user. */
+async function another(store: ControlParts['store'], id: string): Promise<User | null> {
+  let after: string | null = null;
+  do {
+    const page = await store.users(after, READ_AT_ONCE);
+    const found = page.items.find((user) => user.id !== id && administers(user));
+    if (found !== undefined) return found;
+    after = page.next;
+    // The embedded store answers without waiting: let traffic through between two reads.
+    await new Promise((resume) => setImmediate(resume));
+  } while (after !== null);
+  return null;
+}

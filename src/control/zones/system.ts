@@ -1,0 +1,49 @@
+/** The zones that every organisation has from the start (docs/okta.md §3, "System zones"). */
+import { type Management, StoreConflict } from '../../domain/store.ts';
+import type { Zone } from '../../domain/zone.ts';
+
+/** The zone of addresses that no blocklist holds back; changed only by those who say so with `useAsExemptList`. */
+export const EXEMPT_ZONE_ID = 'nzo00000ExemptIpZone';
+
+// Their ids are the same everywhere: they can be renamed, and processes that start together must make them once.
+const SYSTEM_ZONES = [
+  { id: 'nzo00000LegacyIpZone', name: 'LegacyIpZone', type: 'IP', usage: 'POLICY' },
+  { id: 'nzo0000BlockedIpZone', name: 'BlockedIpZone', type: 'IP', usage: 'BLOCKLIST' },
+  {
+    id: 'nzo00EnhancedDynamic',
+    name: 'DefaultEnhancedDynamicZone',
+    type: 'DYNAMIC_V2',
+    usage: 'BLOCKLIST',
+  },
+  { id: EXEMPT_ZONE_ID, name: 'DefaultExemptIpZone', type: 'IP', usage: 'POLICY' },
+] as const satisfies readonly Pick<Zone, 'id' | 'name' | 'type' | 'usage'>[];
+
+/**
+ * Makes the system zones that are missing, with nothing in them. One whose name somebody has given to another zone
+ * is left out.
+ * @param now milliseconds since the epoch
+ */
+export async function ensureSystemZones(store: Management, now: number): Promise<void> {
+  for (const facts of SYSTEM_ZONES) {
+    if ((await store.zone(facts.id)) === null) await make(store, facts, now);
+  }
+}
+
+async function make(store: Management, facts: (typeof SYSTEM_ZONES)[number], now: number): Promise<void> {
+  const zone: Zone = {
+    ...facts,
+    status: 'ACTIVE',
+    system: true,
+    gateways: [],
+    proxies: [],
+    dynamic: null,
+    createdAt: now,
+    lastUpdatedAt: now,
+  };
+  try {
+    await store.commit([{ put: 'zone', zone, replacing: null }]);
+  } catch (error) {
+    // Another process was faster, or the name is taken.
+    if (!(error instanceof StoreConflict)) throw error;
+  }
+}

@@ -1,0 +1,149 @@
+import { type EventSink, type Report, StoreAway } from '../../domain/store.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Arrival, Rejection } from '../decision.ts';
+import { Told } from './told.ts';
+import { endpointEvent, outsideEvent, shareEvent } from './violations.ts';
+
+export interface ViolationQueueOptions {
+  /** How often what was noted is written, in milliseconds. */
+  readonly flushEvery: number;
+  /** How many events may wait to be written. */
+  readonly size: number;
+}
+
+/** How many events go to the store in one call. */
+const BATCH = 100;
+
+/** A token that is used from where it may not be is told of once in this time, in milliseconds. */
+const OUTSIDE_EVERY_MS = 60_000;
+
+/**
+ * Denials outside the allowed zones and spent shares, off the hot path: each is told once for a token and window,
+ * here by what was told before, and among gateways by the store. A store that is away delays the writes; what no
+ * longer fits is dropped and counted.
+ */
+export class ViolationQueue {
+  readonly #sink: EventSink;
+  readonly #clock: Clock;
+  readonly #options: ViolationQueueOptions;
+  /** Tokens that were used from outside. */
+  readonly #outside = new Told();
+  /** Tokens that spent their share, by endpoint. */
+  readonly #shares = new Map<string, Told>();
+  /** Endpoints that are spent. */
+  readonly #endpoints = new Told();
+  #waiting: Report[] = [];
+  #dropped = 0;
+  #writing: Promise<void> | null = null;
+  readonly #stopTimer: () => void;
+
+  constructor(sink: EventSink, clock: Clock, options: ViolationQueueOptions) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#options = options;
+    this.#stopTimer = clock.every(options.flushEvery, () => this.#tick());
+  }
+
+  /** How many events wait to be written. */
+  get depth(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many events were dropped because the queue was full. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Notes a refusal, if it is one that is told and was not told yet. */
+  note(arrival: Arrival, rejection: Rejection): void {
+    switch (rejection.code) {
+      case 'zone.outside':
+      case 'zone.undecidable':
+        this.#noteOutside(arrival, rejection);
+        break;
+      case 'limit.token':
+        this.#noteShare(arrival, rejection);
+        break;
+      case 'limit.endpoint':
+        this.#noteEndpoint(arrival, rejection);
+        break;
+    }
+  }
+
+  /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
+  flush(): Promise<void> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  /** Stops the timer and writes what is left. */
+  async close(): Promise<void> {
+    this.#stopTimer();
+    await this.#writing?.catch(ignoreStoreAway);
+    await this.flush();
+  }
+
+  #noteOutside(arrival: Arrival, rejection: Rejection): void {
+    const { credential } = rejection;
+    if (credential === null) return;
+    const now = this.#clock.now();
+    const until = now + OUTSIDE_EVERY_MS;
+    if (!this.#outside.first(credential.token.id, now, until)) return;
+    const key = `outside ${credential.token.id}`;
+    this.#enqueue({ event: outsideEvent(arrival, rejection, credential, now), key, until });
+  }
+
+  #noteShare(arrival: Arrival, rejection: Rejection): void {
+    const { credential, endpoint, spent } = rejection;
+    if (credential === null || endpoint === null || spent === null) return;
+    const now = this.#clock.now();
+    if (!this.#sharesOf(endpoint).first(credential.token.id, now, spent.resetAt)) return;
+    const key = `share ${credential.token.id} ${endpoint}`;
+    const event = shareEvent(arrival, rejection, credential, spent, now);
+    this.#enqueue({ event, key, until: spent.resetAt });
+  }
+
+  #noteEndpoint(arrival: Arrival, rejection: Rejection): void {
+    const { credential, endpoint, spent } = rejection;
+    if (credential === null || endpoint === null || spent === null) return;
+    const now = this.#clock.now();
+    if (!this.#endpoints.first(endpoint, now, spent.resetAt)) return;
+    const event = endpointEvent(arrival, rejection, credential, spent, now);
+    this.#enqueue({ event, key: `endpoint ${endpoint}`, until: spent.resetAt });
+  }
+
+  #sharesOf(endpoint: string): Told {
+    let told = this.#shares.get(endpoint);
+    if (told === undefined) {
+      told = new Told();
+      this.#shares.set(endpoint, told);
+    }
+    return told;
+  }
+
+  #enqueue(report: Report): void {
+    if (this.#waiting.length >= this.#options.size) this.#dropped++;
+    else this.#waiting.push(report);
+  }
+
+  #tick(): void {
+    const now = this.#clock.now();
+    for (const told of [this.#outside, this.#endpoints, ...this.#shares.values()]) told.sweep(now);
+    if (this.#waiting.length > 0) this.flush().catch(ignoreStoreAway);
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, BATCH);
+      await this.#sink.report(batch);
+      this.#waiting = this.#waiting.slice(batch.length);
+    }
+  }
+}
+
+/** The queue keeps what was not written, and the next tick tries again. */
+function ignoreStoreAway(error: unknown): void {
+  if (!(error instanceof StoreAway)) throw error;
+}

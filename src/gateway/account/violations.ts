@@ -1,0 +1,126 @@
+import type { Spent } from '../../domain/limit-ledger.ts';
+import { clientOf } from '../../domain/log-client.ts';
+import {
+  type LogEvent,
+  type LogFacts,
+  type LogParty,
+  logEvent,
+  party,
+  tokenDebugData,
+  tokenParty,
+  userParty,
+} from '../../domain/log-event.ts';
+import type { Credential } from '../../domain/token.ts';
+import type { Arrival, Rejection } from '../decision.ts';
+
+/** The event of a token used from where it may not be. */
+export function outsideEvent(
+  arrival: Arrival,
+  rejection: Rejection,
+  credential: Credential,
+  now: number,
+): LogEvent {
+  const undecidable = rejection.code === 'zone.undecidable';
+  return logEvent({
+    ...factsOf(arrival, rejection, credential, now),
+    eventType: 'system.api_token.request_outside_allowed_range',
+    targets: targetsOf(credential),
+    outcome: {
+      result: 'DENY',
+      reason: undecidable ? 'The address chain cannot be judged' : 'Outside the allowed network zones',
+    },
+    debugData: { ...requestData(arrival), ...tokenDebugData(credential.token, credential.share) },
+  });
+}
+
+/** The event of a token that has spent its share of an endpoint, as Okta writes it (docs/okta.md §5). */
+export function shareEvent(
+  arrival: Arrival,
+  rejection: Rejection,
+  credential: Credential,
+  spent: Spent,
+  now: number,
+): LogEvent {
+  const { timeSpan, timeUnit } = windowOf(rejection);
+  return logEvent({
+    ...factsOf(arrival, rejection, credential, now),
+    eventType: 'system.operation.rate_limit.violation',
+    targets: [...targetsOf(credential), endpointParty(rejection)],
+    outcome: { result: 'DENY', reason: null },
+    debugData: {
+      ...requestData(arrival),
+      operationRateLimitType: 'web_request',
+      operationRateLimitSubtype: 'ssws_token',
+      operationRateLimitScopeType: 'token',
+      operationRateLimitThreshold: String(spent.limit),
+      operationRateLimitTimeSpan: timeSpan,
+      operationRateLimitTimeUnit: timeUnit,
+      operationRateLimitSecondsToReset: secondsTo(spent.resetAt, now),
+      urlPattern: rejection.endpoint ?? '',
+    },
+  });
+}
+
+/** The event of an endpoint whose maximum is spent. */
+export function endpointEvent(
+  arrival: Arrival,
+  rejection: Rejection,
+  credential: Credential,
+  spent: Spent,
+  now: number,
+): LogEvent {
+  return logEvent({
+    ...factsOf(arrival, rejection, credential, now),
+    eventType: 'system.org.rate_limit.violation',
+    targets: [endpointParty(rejection)],
+    outcome: { result: 'DENY', reason: null },
+    debugData: {
+      ...requestData(arrival),
+      rateLimitScopeType: 'ORG',
+      rateLimitSecondsToReset: secondsTo(spent.resetAt, now),
+      threshold: String(spent.limit),
+      ...windowOf(rejection),
+      urlPattern: rejection.endpoint ?? '',
+      userId: credential.token.userId,
+    },
+  });
+}
+
+function factsOf(
+  arrival: Arrival,
+  { client }: Rejection,
+  { token, owner }: Credential,
+  now: number,
+): Pick<LogFacts, 'actor' | 'tokenId' | 'client' | 'requestId' | 'now'> {
+  return {
+    actor: owner ?? 'system',
+    tokenId: token.id,
+    client: clientOf(client, arrival.peer, arrival.forwardedFor, null),
+    requestId: arrival.requestId,
+    now,
+  };
+}
+
+function targetsOf({ token, owner }: Credential): readonly LogParty[] {
+  return owner === null ? [tokenParty(token)] : [tokenParty(token), userParty(owner)];
+}
+
+function endpointParty({ endpoint }: Rejection): LogParty {
+  return party(endpoint ?? '', 'URL Pattern', 'unknown', endpoint ?? '');
+}
+
+/** Without the query, which may hold anything. */
+function requestData({ method, path }: Arrival): Record<string, string> {
+  return { method, requestUri: path, url: path };
+}
+
+function windowOf({ windowSeconds }: Rejection): { timeSpan: string; timeUnit: string } {
+  const seconds = windowSeconds ?? 0;
+  return seconds % 60 === 0
+    ? { timeSpan: String(seconds / 60), timeUnit: 'MINUTES' }
+    : { timeSpan: String(seconds), timeUnit: 'SECONDS' };
+}
+
+function secondsTo(resetAt: number, now: number): string {
+  return String(Math.max(0, Math.ceil((resetAt - now) / 1000)));
+}

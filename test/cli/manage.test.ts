@@ -1,0 +1,275 @@
+/** The commands that manage, against a real control plane. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addManagement } from '../../src/cli/manage/commands.ts';
+import { printable } from '../../src/cli/manage/table.ts';
+import type { Environment } from '../../src/config/environment.ts';
+import { type ControlPlane, startControlPlane } from '../control/control-plane.ts';
+
+let plane: ControlPlane;
+let directory: string;
+let env: Environment;
+beforeAll(async () => {
+  plane = await startControlPlane();
+  directory = mkdtempSync(join(tmpdir(), 'manage-'));
+  env = { TOLLGATE_ADMIN_URL: plane.origin, TOLLGATE_TOKEN: plane.admin.secret };
+});
+afterAll(async () => {
+  await plane.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** Runs a command line and answers with what it printed. */
+async function run(
+  line: string,
+  settings = env,
+  onWrite = (_: string) => {},
+  signal = new AbortController().signal,
+) {
+  const printed: string[] = [];
+  const out = {
+    write(text: string) {
+      printed.push(text);
+      onWrite(text);
+    },
+  };
+  const program = new Command('tollgate').exitOverride().configureOutput({ writeErr: () => {} });
+  addManagement(program, { env: settings, out, signal, pollMs: 1 });
+  // Words are parted by spaces, and none of the tests has a space in a word.
+  await program.parseAsync(line.split(' '), { from: 'user' });
+  return printed.join('');
+}
+const json = async (line: string) => JSON.parse(await run(`${line} --json`));
+const secretIn = (text: string) => / {2}(tg_\w+)/.exec(text)?.[1];
+
+describe('a day with the command line', () => {
+  it('makes an owner, a zone and a token bound to it, and the token works from there alone', async () => {
+    expect(
+      await run('user create grace@example.com --first-name Grace --last-name Hopper --role READ_ONLY_ADMIN'),
+    ).toMatch(/roles +READ_ONLY_ADMIN/);
+    expect(
+      await run(
+        'zone create plant --gateway 192.0.2.0/24 --gateway 198.51.100.1-198.51.100.9 --proxy 127.0.0.1',
+      ),
+    ).toMatch(/gateways +192\.0\.2\.0\/24,198\.51\.100\.1-198\.51\.100\.9/);
+    const printed = await run('token create nightly --for grace@example.com --in-zone plant --share 20%');
+    const secret = secretIn(printed);
+    expect(printed).toMatch(/owner +grace@example.com/);
+    expect(printed).toMatch(/share +20 %/);
+    const settings = { ...env, TOLLGATE_TOKEN: secret };
+    await expect(run('user show me', settings)).rejects.toThrow('403 E0000006');
+    const { ask } = plane.admin;
+    const there = { authorization: `SSWS ${secret}`, 'x-forwarded-for': '192.0.2.7' };
+    expect((await ask('GET', '/api/v1/users/me', undefined, there)).status).toBe(200);
+  });
+
+  it('lists tokens as a table and as JSON', async () => {
+    const table = await run('token list');
+    expect(table).toMatch(/^ID +NAME +OWNER +ROLE +STATUS +TYPE +NETWORK +LAST USED +EXPIRES\n/);
+    expect(table).toMatch(
+      /00T\w{17} +nightly +grace@example\.com +READ_ONLY_ADMIN +GRAY +API +in nzo\w{17} +never/,
+    );
+    expect(await json('token list --q nightly')).toMatchObject([{ name: 'nightly' }]);
+  });
+
+  it('restricts, shares, rotates and revokes a token by its name', async () => {
+    expect(await run('token restrict nightly --not-in-zone plant')).toMatch(/network +not in nzo/);
+    expect(await run('token share nightly 35')).toMatch(/share +35 %/);
+    expect(await run('token share nightly 10 --endpoint users')).toMatch(/share +35 %\n.*\nat users +10 %/);
+    expect(await run('token share nightly 60 --concurrency')).toMatch(/concurrency +60 %\nat users +10 %/);
+    expect(await json('token show nightly')).toMatchObject({
+      details: { percentage: 35, concurrencyPercentage: 60, byEndpoint: { users: 10 } },
+    });
+    const secret = secretIn(await run('token rotate nightly --overlap PT1H'));
+    expect(await run('user show me', { ...env, TOLLGATE_TOKEN: secret })).toContain('grace@example.com');
+    expect(await run('token revoke nightly')).toBe('Revoked nightly.\n');
+    await expect(run('token show nightly')).rejects.toThrow(
+      'There is no token with the name or id "nightly".',
+    );
+  });
+
+  it('changes, deactivates and deletes a zone', async () => {
+    expect(await run('zone update plant --name works --gateway 203.0.113.0/24')).toMatch(
+      /name +works\n(.*\n)*gateways +203\.0\.113\.0\/24\nproxies +127\.0\.0\.1-127\.0\.0\.1\n/,
+    );
+    await expect(run('zone delete works')).rejects.toThrow('Active zones cannot be deleted.');
+    expect(await run('zone deactivate works')).toMatch(/status +INACTIVE/);
+    expect(await run('zone activate works')).toMatch(/status +ACTIVE/);
+    await run('zone deactivate works');
+    expect(await run('zone delete works')).toBe('Deleted works.\n');
+  });
+
+  it('sees a user through its life, with its roles', async () => {
+    const status = async (step: string) =>
+      /status +(\w+)/.exec(await run(`user ${step} grace@example.com`))?.[1];
+    expect(await status('suspend')).toBe('SUSPENDED');
+    expect(await status('unsuspend')).toBe('ACTIVE');
+    expect(await status('deactivate')).toBe('DEPROVISIONED');
+    expect(await status('activate')).toBe('ACTIVE');
+    expect(await run('user grant grace@example.com org_admin')).toMatch(/roles +.*ORG_ADMIN/);
+    expect(await run('user withdraw grace@example.com ORG_ADMIN')).toMatch(/roles +READ_ONLY_ADMIN\n/);
+    await expect(run('user withdraw grace@example.com ORG_ADMIN')).rejects.toThrow('tollgate user show');
+    expect(await run('user list --q grace')).toContain('grace@example.com');
+  });
+
+  it('registers an agent and stops it', async () => {
+    const secret = secretIn(await run('agent register dc1 --kind ldap'));
+    expect(await run('user show me', { ...env, TOLLGATE_TOKEN: secret })).toContain(plane.admin.user.login);
+    expect(await run('agent list')).toMatch(/a53\w{17} +dc1 +LDAP +ACTIVE +00T\w{17}/);
+    expect(await run('agent deactivate dc1')).toMatch(/status +INACTIVE/);
+    expect(await run('agent activate dc1')).toMatch(/status +ACTIVE/);
+    await run('agent deactivate dc1');
+    expect(await run('agent delete dc1')).toBe('Deleted dc1.\n');
+  });
+
+  it('explains what the gate would decide', async () => {
+    await run('token create explained --in-zone LegacyIpZone');
+    const words = await run('explain explained get /hello --from 127.0.0.1 --forwarded-for 192.0.2.1');
+    expect(words).toMatch(/^decision +reject: zone\.outside \(403\)\n/);
+    expect(words).toMatch(/hop 0 +127\.0\.0\.1: a trusted proxy\nhop 1 +192\.0\.2\.1: the caller\n/);
+    expect(words).toMatch(/endpoint +unmatched: \d+ left of \d+ in \d+ s\n/);
+  });
+
+  it('reads all of it in the log, the oldest first', async () => {
+    const lines = (await run('log list --q nightly')).trimEnd().split('\n');
+    const types = lines.map((line) => line.split('  ')[2]);
+    expect(types[0]).toBe('system.api_token.create');
+    expect(types.at(-1)).toBe('system.api_token.revoke');
+    expect(lines.at(-1)).toContain(`by ${plane.admin.user.login} from 127.0.0.1  on Token nightly`);
+  });
+
+  it('follows the log, each event once', async () => {
+    plane.clock.advance(1000);
+    await run('zone create last --gateway 192.0.2.0/24');
+    const stop = new AbortController();
+    const types: string[] = [];
+    const following = run(
+      'log tail -n 1 --json',
+      env,
+      (line) => {
+        types.push(JSON.parse(line).eventType);
+        if (types.length === 1) void run('zone create seen --gateway 192.0.2.0/24');
+        if (types.length === 2) stop.abort();
+      },
+      stop.signal,
+    );
+    await following;
+    expect(types).toEqual(['zone.create', 'zone.create']);
+  });
+});
+
+describe('a command that cannot do what it is asked says what to do next', () => {
+  const cases: readonly (readonly [string, string, () => Environment, string])[] = [
+    ['without a token', 'token list', () => ({ XDG_CONFIG_HOME: directory }), 'Set TOLLGATE_TOKEN'],
+    [
+      'with a token that nobody has',
+      'token list',
+      () => ({ ...env, TOLLGATE_TOKEN: 'x'.repeat(40) }),
+      'Set TOLLGATE_TOKEN to the secret of a token that is valid',
+    ],
+    [
+      'where nothing listens',
+      'token list',
+      () => ({ ...env, TOLLGATE_ADMIN_URL: 'http://127.0.0.1:1' }),
+      'set TOLLGATE_ADMIN_URL to where it listens',
+    ],
+    [
+      'with an address that is none',
+      'token list',
+      () => ({ ...env, TOLLGATE_ADMIN_URL: 'localhost' }),
+      'Set TOLLGATE_ADMIN_URL to one such as http://127.0.0.1:8081',
+    ],
+    [
+      'of a record that is not there',
+      'zone show nowhere',
+      () => env,
+      'See what there is: tollgate zone list',
+    ],
+    [
+      'of an id that is not there',
+      'token show 00T00000000000000000',
+      () => env,
+      'See what there is: `tollgate token list`',
+    ],
+    ['of a name that several have', 'token show a_token', () => env, 'Name the one you mean by its id.'],
+    [
+      'with two networks at once',
+      'token create x --anywhere --any-zone',
+      () => env,
+      'Give one of --anywhere',
+    ],
+    ['with a bad address', 'zone create x --gateway 1.2.3.4.5', () => env, 'Make sure it is a valid IPV4.'],
+  ];
+  it.each(cases)('%s', async (_, line, settings, next) => {
+    if (line.endsWith('a_token')) {
+      await run('token create a_token');
+      await run('token create a_token');
+    }
+    await expect(run(line, settings())).rejects.toThrow(next);
+  });
+
+  it('with a share that is none', async () => {
+    await expect(run('token share x 101')).rejects.toThrow('It must be a whole number from 0 to 100.');
+  });
+});
+
+describe('a profile file', () => {
+  const profile = (content: string, mode: number) => {
+    const file = join(directory, 'profile.json');
+    writeFileSync(file, content);
+    chmodSync(file, mode);
+    return { TOLLGATE_PROFILE: file };
+  };
+
+  it('says where to go and with which token', async () => {
+    const content = JSON.stringify({ url: plane.origin, token: plane.admin.secret });
+    expect(await run('user show me', profile(content, 0o600))).toContain(plane.admin.user.login);
+  });
+
+  it('is refused when others can read it', async () => {
+    await expect(run('user show me', profile('{}', 0o640))).rejects.toThrow('Run: chmod 600');
+  });
+
+  it.each(['{', '[]', '{"url":7}', '{"secret":"x"}'])('is refused when it holds %s', async (content) => {
+    await expect(run('user show me', profile(content, 0o600))).rejects.toThrow('profile.json is not');
+  });
+
+  it('never gives its token to another address', async () => {
+    const content = JSON.stringify({ url: plane.origin, token: plane.admin.secret });
+    const settings = { ...profile(content, 0o600), TOLLGATE_ADMIN_URL: 'http://127.0.0.1:1' };
+    await expect(run('user show me', settings)).rejects.toThrow('Set TOLLGATE_TOKEN too');
+  });
+});
+
+describe('completion', () => {
+  const completed = (script: string, words: readonly string[]) => {
+    const typed = words.map((word) => `'${word}'`).join(' ');
+    const ask = `COMP_WORDS=(${typed}); COMP_CWORD=${words.length - 1}; _tollgate; echo "\${COMPREPLY[*]}"`;
+    return spawnSync('bash', ['-c', `${script}\n${ask}`], { encoding: 'utf8' }).stdout.trim();
+  };
+
+  it('offers the commands and options that fit in bash', async () => {
+    const script = await run('completion bash');
+    expect(completed(script, ['tollgate', 'zo'])).toBe('zone');
+    expect(completed(script, ['tollgate', 'token', 're'])).toBe('restrict revoke');
+    expect(completed(script, ['tollgate', 'token', 'restrict', 'nightly', '--any'])).toBe(
+      '--anywhere --any-zone',
+    );
+  });
+
+  it.each(['zsh', 'fish'])('is there for %s', async (shell) => {
+    expect(await run(`completion ${shell}`)).toContain('complete ');
+  });
+
+  it('is refused for a shell that is not known', async () => {
+    await expect(run('completion nu')).rejects.toThrow('not for nu');
+  });
+});
+
+it('prints nothing that steers the terminal, whatever others call their records', () => {
+  expect(printable('a\u001b[31mred\u0007\nb\u009b2J')).not.toMatch(/\p{Cc}/u);
+});
