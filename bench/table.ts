@@ -40,7 +40,7 @@ function rawCell({ cpuMicroseconds, requestsPerSecond }: Figures): string {
 }
 
 /** A Markdown table with aligned columns; the first two are text, the others figures. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

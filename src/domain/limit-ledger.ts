@@ -16,7 +16,7 @@ export interface Spent {
   readonly scope: 'token' | 'endpoint';
   /** That budget's size in requests a window. */
   readonly limit: number;
-  /** What is left of it in this window after this request. */
+  /** What is left of it in this window after this request; where budgets are leased, an estimate (docs/limits.md). */
   readonly remaining: number;
   /** When the window ends: milliseconds since the epoch, a whole second. */
   readonly resetAt: number;
@@ -45,8 +45,11 @@ export interface LimitLedger {
    * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
    */
   spend(spend: Spend): Spent | Promise<Spent>;
+  /** Does the same with what is known here alone; null where the store would have to be asked. */
+  spendHere(spend: Spend): Spent | null;
   /**
-   * What was admitted in the window that is open now, without spending any of it.
+   * What was admitted in the window that is open now, without spending any of it; where budgets are leased, what
+   * gateways still hold counts as admitted.
    * @throws StoreAway (by rejection) when the store that holds the budgets does not answer
    */
   count(endpoint: LimitedEndpoint, tokenId: string): Counted | Promise<Counted>;

@@ -52,6 +52,10 @@ export class InProcessLedger implements LimitLedger {
     return spent;
   }
 
+  spendHere(spend: Spend): Spent {
+    return this.spend(spend);
+  }
+
   count({ name }: LimitedEndpoint, tokenId: string): Counted {
     const window = this.#windows.get(name);
     if (window === undefined || window.endsAt <= this.#clock.now()) return NOTHING_COUNTED;

@@ -51,7 +51,12 @@ export class LimitStage {
     const share = shareOf(endpoint.max, percentage);
     if (share === 0) return this.#nothing(endpoint);
     const spend: Spend = { endpoint, tokenId: credential.token.id, share };
-    if (!this.#breaker.allows()) return this.#withoutStore(spend);
+    if (this.#breaker.open) {
+      // What is leased is spent first. Only who would ask the store may use up the trial.
+      const here = this.#ledger.spendHere(spend);
+      if (here !== null) return here;
+      if (!this.#breaker.allows()) return this.#withoutStore(spend);
+    }
     const spent = this.#ledger.spend(spend);
     if (!(spent instanceof Promise)) return spent;
     return spent.then(

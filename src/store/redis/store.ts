@@ -1,4 +1,5 @@
 /** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
+import { LeasedLedger } from '../../domain/leased-ledger.ts';
 import type {
   ChangeListener,
   EventPage,
@@ -21,7 +22,7 @@ import { Committer, changesChannel } from './commit.ts';
 import { Connection, type ConnectionOptions, type OnLog, reasonOf } from './connection.ts';
 import { EventLog } from './event-log.ts';
 import { unfitness } from './fitness.ts';
-import { RedisLedger } from './ledger.ts';
+import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
 import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { managementKey, type Script } from './script.ts';
@@ -60,7 +61,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 }
 
 class ConnectedStore implements RedisStore {
-  readonly ledger: RedisLedger;
+  readonly ledger: LeasedLedger;
   readonly #options: RedisStoreOptions;
   readonly #connection: Connection;
   readonly #subscription: Subscription;
@@ -74,8 +75,8 @@ class ConnectedStore implements RedisStore {
     this.#connection = new Connection(options, onLog ?? (() => {}));
     this.#subscription = new Subscription(options, changesChannel(prefix), this.#listeners, clock);
     this.#committer = new Committer(this.#connection, prefix);
+    this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
-    this.ledger = new RedisLedger(this.#connection, prefix);
   }
 
   async firstAttempt(): Promise<void> {
@@ -235,6 +236,7 @@ class ConnectedStore implements RedisStore {
 
   async close(): Promise<void> {
     this.#subscription.close();
+    await this.ledger.close();
     this.#connection.close();
   }
 

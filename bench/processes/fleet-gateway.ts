@@ -1,0 +1,84 @@
+/** One gateway of a fleet, as far as it counts: the Redis store's ledger, and a load that asks it all the time. */
+import { systemClock } from '../../src/kernel/clock.ts';
+import { openRedisStore, type RedisStore } from '../../src/store/redis/store.ts';
+import { answerQuestions } from '../child.ts';
+
+export interface FleetLoad {
+  readonly endpoint: { readonly name: string; readonly max: number; readonly windowSeconds: number };
+  readonly tokens: readonly string[];
+  /** Of each token, in requests a window. */
+  readonly share: number;
+  /** The load ends after so long, or when nobody was admitted for two seconds. */
+  readonly seconds: number;
+}
+
+export interface FleetCounts {
+  readonly admitted: number;
+  readonly refused: number;
+  /** Requests that had to wait for Redis. */
+  readonly waited: number;
+  /** What a request took that was answered from a lease, in microseconds: 99 of 100 took no longer. Null where all waited. */
+  readonly leasedP99: number | null;
+}
+
+export type FleetGateway = {
+  open(url: string): Promise<void>;
+  load(load: FleetLoad): Promise<FleetCounts>;
+  close(argument: undefined): Promise<void>;
+};
+
+/** How many requests may wait at the same time. */
+const CONNECTIONS = 64;
+const AT_ONCE = 100;
+
+let store: RedisStore | null = null;
+
+answerQuestions({
+  async open(url: string) {
+    store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs: 2_000, clock: systemClock });
+  },
+  async load(load: FleetLoad) {
+    if (store === null) throw new Error('the store is not open');
+    return loadStore(store, load);
+  },
+  close: () => store?.close(),
+} satisfies Record<keyof FleetGateway, unknown>);
+
+async function loadStore({ ledger }: RedisStore, load: FleetLoad): Promise<FleetCounts> {
+  const { endpoint, tokens, share, seconds } = load;
+  const counts = { admitted: 0, refused: 0, waited: 0 };
+  let lastAdmitted = performance.now();
+  const count = (admitted: boolean) => {
+    if (!admitted) counts.refused += 1;
+    else {
+      counts.admitted += 1;
+      lastAdmitted = performance.now();
+    }
+  };
+  const took: number[] = [];
+  const end = performance.now() + seconds * 1000;
+  let waiting = 0;
+  let next = Math.floor(Math.random() * tokens.length);
+  while (performance.now() < Math.min(end, lastAdmitted + 2000)) {
+    for (let i = 0; i < AT_ONCE && waiting < CONNECTIONS; i++) {
+      const tokenId = tokens[next++ % tokens.length] ?? '';
+      const begun = performance.now();
+      const spent = ledger.spend({ endpoint, tokenId, share });
+      if (spent instanceof Promise) {
+        counts.waited += 1;
+        waiting += 1;
+        void spent.then(({ admitted }) => {
+          waiting -= 1;
+          count(admitted);
+        });
+      } else {
+        if (spent.admitted) took.push((performance.now() - begun) * 1000);
+        count(spent.admitted);
+      }
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  while (waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+  took.sort((a, b) => a - b);
+  return { ...counts, leasedP99: took[Math.floor(took.length * 0.99)] ?? null };
+}

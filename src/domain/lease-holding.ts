@@ -1,0 +1,188 @@
+import type { Clock } from '../kernel/clock.ts';
+import { demand, type Grant, leaseLifetimeMs, windowMs } from './lease.ts';
+import type { Spend, Spent } from './limit-ledger.ts';
+
+/** A moment on both clocks of this machine. */
+export interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.now() };
+}
+
+/**
+ * Milliseconds since `moment`, by the clock on which more have passed: the monotonic one stands still while a machine
+ * is suspended, and the wall clock can be set back.
+ */
+export function elapsedMs(clock: Clock, { monotonic, wall }: Moment): number {
+  return Math.max(clock.monotonic() - monotonic, clock.now() - wall);
+}
+
+/** Requests taken from a window and not yet spent. */
+export class Lease {
+  left: number;
+  readonly size: number;
+  readonly resetAt: number;
+  /** The budgets that it was granted under: under others it is not spent. */
+  readonly share: number;
+  readonly max: number;
+  /** From when it was asked for: the window it belongs to cannot end within `#windowMs` of that. */
+  readonly #sent: Moment;
+  readonly #windowMs: number;
+  readonly #keepMs: number;
+  /** Whether the lease to follow it was asked for. */
+  followed = false;
+
+  constructor({ endpoint, share }: Spend, sent: Moment, grant: Grant) {
+    this.left = grant.granted;
+    this.size = grant.granted;
+    this.resetAt = grant.resetAt;
+    this.share = share;
+    this.max = endpoint.max;
+    this.#sent = sent;
+    this.#windowMs = windowMs(grant);
+    this.#keepMs = Math.min(this.#windowMs, leaseLifetimeMs(endpoint.windowSeconds));
+  }
+
+  isFor({ endpoint, share }: Spend): boolean {
+    return this.share === share && this.max === endpoint.max;
+  }
+
+  /** Whether it may be spent from now. */
+  isAlive(clock: Clock): boolean {
+    return elapsedMs(clock, this.#sent) < this.#keepMs;
+  }
+
+  /** Whether its window surely runs, so that what is left of it is worth giving back. */
+  isInWindow(clock: Clock): boolean {
+    return elapsedMs(clock, this.#sent) < this.#windowMs;
+  }
+}
+
+/** A refusal that need not be asked for again for a while. */
+export class Refusal {
+  readonly #spent: Spent;
+  readonly #share: number | null;
+  readonly #max: number;
+  readonly #sent: Moment;
+  readonly #windowMs: number;
+  /** When somebody asked last, and how long nobody does after that. */
+  #asked: Moment;
+  readonly #askAgainMs: number;
+
+  /**
+   * @param spent what is answered
+   * @param share the share it was refused to; null where the endpoint refuses everybody
+   * @param sent when it was asked for
+   */
+  constructor(
+    spent: Spent,
+    share: number | null,
+    max: number,
+    sent: Moment,
+    windowMs: number,
+    askAgainMs: number,
+  ) {
+    this.#spent = spent;
+    this.#share = share;
+    this.#max = max;
+    this.#sent = sent;
+    this.#windowMs = windowMs;
+    this.#asked = sent;
+    this.#askAgainMs = askAgainMs;
+  }
+
+  /** The refusal, where it answers this request too and it is not time to ask again. */
+  of({ endpoint, share }: Spend, clock: Clock): Spent | null {
+    if (this.#max !== endpoint.max || (this.#share !== null && this.#share !== share)) return null;
+    return this.isInWindow(clock) && elapsedMs(clock, this.#asked) < this.#askAgainMs ? this.#spent : null;
+  }
+
+  /** Somebody goes to ask again, so that the others need not. */
+  askedAgain(clock: Clock): void {
+    this.#asked = momentOf(clock);
+  }
+
+  isInWindow(clock: Clock): boolean {
+    return elapsedMs(clock, this.#sent) < this.#windowMs;
+  }
+}
+
+/** A request that waits for an answer of the source. */
+export interface Waiter {
+  readonly spend: Spend;
+  readonly answer: (spent: Spent) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** What this gateway knows and holds of one token's share of one endpoint. */
+export class Holding {
+  readonly endpoint: string;
+  readonly tokenId: string;
+  /** Spent from first. */
+  lease: Lease | null = null;
+  /** Spent from when the first has run out. */
+  next: Lease | null = null;
+  refusal: Refusal | null = null;
+  waiters: Waiter[] = [];
+  /** Whether a question is under way; there is never more than one. */
+  asking = false;
+  /** When the source was last asked, in monotonic milliseconds. */
+  askedAt = Number.NEGATIVE_INFINITY;
+  /** As of the last grant: leased to everybody, and for this token. */
+  #all = 0;
+  #own = 0;
+  #spentSince = 0;
+  #sizeBefore = 0;
+
+  constructor(endpoint: string, tokenId: string) {
+    this.endpoint = endpoint;
+    this.tokenId = tokenId;
+  }
+
+  /** What is likely to be spent soon, beyond what waits. Begins to measure anew. */
+  demandAt(now: number): number {
+    const expected = demand(this.#spentSince, now - this.askedAt, this.#sizeBefore);
+    this.#spentSince = 0;
+    this.askedAt = now;
+    return expected;
+  }
+
+  learn({ all, own, granted }: Grant): void {
+    this.#all = all;
+    this.#own = own;
+    this.#sizeBefore = granted;
+  }
+
+  /** Keeps a lease. One of an ended window is worth nothing any more. */
+  keep(lease: Lease): void {
+    if (this.lease !== null && this.lease.resetAt !== lease.resetAt) this.lease = null;
+    if (this.lease === null) this.lease = lease;
+    else this.next = lease;
+  }
+
+  /** Lets go of what is held first. */
+  drop(): void {
+    if (this.lease !== null) {
+      this.#all -= this.lease.left;
+      this.#own -= this.lease.left;
+    }
+    this.lease = this.next;
+    this.next = null;
+  }
+
+  /** Spends one request of the lease, and says what is left: at most that, since others spend as well. */
+  spend({ endpoint, share }: Spend, lease: Lease): Spent {
+    lease.left -= 1;
+    this.#spentSince += 1;
+    const here = (this.lease?.left ?? 0) + (this.next?.left ?? 0);
+    const unspent = this.lease === lease || this.next === lease ? here : here + lease.left;
+    const ofShare = Math.max(0, share - this.#own + unspent);
+    const ofAll = Math.max(0, endpoint.max - this.#all + unspent);
+    return ofShare <= ofAll
+      ? { admitted: true, scope: 'token', limit: share, remaining: ofShare, resetAt: lease.resetAt }
+      : { admitted: true, scope: 'endpoint', limit: endpoint.max, remaining: ofAll, resetAt: lease.resetAt };
+  }
+}

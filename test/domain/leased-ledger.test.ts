@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
+import type { Spend, Spent } from '../../src/domain/limit-ledger.ts';
+import { StoreAway } from '../../src/domain/store.ts';
+import { type ManualClock, manualClock } from '../support/manual-clock.ts';
+import { HeldSource, settled } from './held-source.ts';
+
+const endpoint = { name: 'users', max: 6000, windowSeconds: 60 };
+const ofA: Spend = { endpoint, tokenId: 'a', share: 3000 };
+
+let clock: ManualClock;
+let source: HeldSource;
+let ledger: LeasedLedger;
+beforeEach(() => {
+  clock = manualClock();
+  source = new HeldSource(clock);
+  ledger = new LeasedLedger(source, clock);
+});
+
+/** A token that asks steadily, once in a millisecond, until the ledger holds a lease for it. */
+async function steadily(spend: Spend, requests: number): Promise<Spent[]> {
+  const answers: Spent[] = [];
+  for (let i = 0; i < requests; i++) {
+    answers.push(await ledger.spend(spend));
+    clock.advance(1);
+  }
+  return answers;
+}
+
+describe('the leased ledger', () => {
+  it('asks for one request at first, and for as much as 50 ms of demand when there is some', async () => {
+    await steadily(ofA, 400);
+    const sizes = source.taken.map(({ need, want }) => want - need);
+    expect(sizes[0]).toBe(0);
+    expect(Math.max(...sizes)).toBeGreaterThanOrEqual(45);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(50);
+    expect(source.taken.length).toBeLessThan(400 / 15);
+  });
+
+  it('answers from a lease at once, and nobody waits for the next one while demand is steady', async () => {
+    await steadily(ofA, 200);
+    for (let i = 0; i < 300; i++) {
+      expect(ledger.spend(ofA)).not.toBeInstanceOf(Promise);
+      clock.advance(1);
+      await settled();
+    }
+  });
+
+  it('asks once for all requests of a token that come at once, and needs no second question for those that wait', async () => {
+    source.held = true;
+    const first = ledger.spend(ofA);
+    const others = Array.from({ length: 9 }, () => ledger.spend(ofA));
+    expect(source.taken.map(({ need }) => need)).toEqual([1]);
+    await source.answer();
+    expect(source.taken.map(({ need }) => need)).toEqual([1, 9]);
+    await source.answer();
+    const answers = await Promise.all([first, ...others]);
+    expect(answers.map(({ remaining }) => remaining)).toEqual([
+      2999, 2998, 2997, 2996, 2995, 2994, 2993, 2992, 2991, 2990,
+    ]);
+  });
+
+  it('takes small budgets request by request, so that what is shown as left is exact', async () => {
+    const small: Spend = { endpoint: { ...endpoint, max: 20 }, tokenId: 'a', share: 10 };
+    const answers = await steadily(small, 10);
+    expect(answers.map(({ remaining }) => remaining)).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    expect(source.taken).toHaveLength(10);
+  });
+
+  it('asks nothing for a refused request once the budget is spent, until the window ends', async () => {
+    const small: Spend = { endpoint: { ...endpoint, max: 20 }, tokenId: 'a', share: 2 };
+    const admitted = await steadily(small, 2);
+    await ledger.spend(small);
+    const asked = source.taken.length;
+    for (let i = 0; i < 1000; i++) {
+      expect(ledger.spend(small)).toMatchObject({ admitted: false, scope: 'token', remaining: 0 });
+      clock.advance(50);
+    }
+    expect(source.taken).toHaveLength(asked);
+    clock.advance((admitted[0]?.resetAt ?? 0) - clock.now());
+    expect(await ledger.spend(small)).toMatchObject({ admitted: true, remaining: 1 });
+  });
+
+  it('asks nothing for any token once the endpoint is spent', async () => {
+    const one = { ...endpoint, max: 1 };
+    await ledger.spend({ endpoint: one, tokenId: 'a', share: 1 });
+    for (const tokenId of ['b', 'c', 'd']) {
+      expect(ledger.spend({ endpoint: one, tokenId, share: 1 })).toMatchObject({
+        admitted: false,
+        scope: 'endpoint',
+        limit: 1,
+      });
+    }
+    expect(source.taken).toHaveLength(1);
+  });
+
+  it('asks again, soon and once, while another gateway may give something back', async () => {
+    const other = new LeasedLedger(source, clock);
+    const tight: Spend = { endpoint: { ...endpoint, max: 200 }, tokenId: 'a', share: 200 };
+    for (let i = 0; i < 60; i++) {
+      await other.spend(tight);
+      clock.advance(1);
+    }
+    let last = await ledger.spend(tight);
+    while (last.admitted) last = await ledger.spend(tight);
+    const held = source.taken.length;
+    expect(await ledger.spend(tight)).toMatchObject({ admitted: false });
+    expect(source.taken).toHaveLength(held);
+    await other.close();
+    clock.advance(250);
+    expect(await ledger.spend(tight)).toMatchObject({ admitted: true });
+  });
+
+  it('gives back what is not spent within half a second', async () => {
+    await steadily(ofA, 200);
+    const shown = (await ledger.spend(ofA)).remaining;
+    clock.advance(600);
+    await settled();
+    expect(source.returned.length).toBeGreaterThan(0);
+    expect(await new LeasedLedger(source, clock).spend(ofA)).toMatchObject({ remaining: shown - 1 });
+  });
+
+  it('gives back everything when it is closed', async () => {
+    await steadily(ofA, 200);
+    const { remaining } = await ledger.spend(ofA);
+    await ledger.close();
+    expect(await new LeasedLedger(source, clock).spend(ofA)).toMatchObject({ remaining: remaining - 1 });
+  });
+
+  it('spends nothing of a lease from the moment that it is told of another share or maximum', async () => {
+    await steadily(ofA, 200);
+    for (const changed of [
+      { ...ofA, share: 150 },
+      { ...ofA, endpoint: { ...endpoint, max: 150 } },
+    ]) {
+      await steadily(ofA, 200);
+      expect(await ledger.spend(changed)).toMatchObject({ admitted: false, limit: 150, remaining: 0 });
+    }
+  });
+
+  it('never spends what an answer that was lost may have granted', async () => {
+    source.held = true;
+    const lost = ledger.spend(ofA);
+    await Promise.all([expect(lost).rejects.toThrow(StoreAway), source.answer('lost')]);
+    source.held = false;
+    expect(await ledger.spend(ofA)).toMatchObject({ admitted: true, remaining: 2998 });
+  });
+
+  it('admits nothing from an answer that is read after its window ended, and asks the next one', async () => {
+    source.held = true;
+    const waiting = ledger.spend(ofA);
+    clock.advance(60_000);
+    await source.answer();
+    expect(source.taken).toHaveLength(2);
+    await source.answer();
+    expect((await waiting).resetAt).toBeGreaterThan(clock.now());
+  });
+
+  it('says that the store is away where every answer comes after the end of its window', async () => {
+    source.held = true;
+    const refused = expect(ledger.spend(ofA)).rejects.toThrow(StoreAway);
+    for (let i = 0; i < 3; i++) {
+      clock.advance(60_000);
+      await source.answer();
+    }
+    await refused;
+    expect(source.taken).toHaveLength(3);
+  });
+
+  const pauses = {
+    'is stopped and goes on': { wall: 60_000, monotonic: 60_000 },
+    'is suspended with its machine, and its monotonic clock with it': { wall: 60_000, monotonic: 0 },
+    'goes on while its wall clock is set back by an hour': { wall: -3_600_000, monotonic: 60_000 },
+  };
+  for (const [when, passed] of Object.entries(pauses)) {
+    it(`holds no lease over the end of its window where the process ${when}`, async () => {
+      const jump = { wall: 0, monotonic: 0 };
+      // No timer runs: the next thing that the process does is to spend.
+      const paused = new LeasedLedger(source, {
+        ...clock,
+        now: () => clock.now() + jump.wall,
+        monotonic: () => clock.monotonic() + jump.monotonic,
+        every: () => () => {},
+      });
+      ledger = paused;
+      await steadily(ofA, 200);
+      expect(paused.spendHere(ofA)).toMatchObject({ admitted: true });
+      Object.assign(jump, passed);
+      expect(paused.spendHere(ofA)).toBeNull();
+    });
+  }
+});

@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { LeaseSource } from '../../src/domain/lease.ts';
+import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
+import { Connection } from '../../src/store/redis/connection.ts';
+import { RedisLeaseSource, windowKey } from '../../src/store/redis/lease-source.ts';
+import { SimulatedWindows } from '../domain/simulated-windows.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { aServer, open, rawClient } from './redis-bench.ts';
+
+/** So long that none ends by itself while a test runs. */
+const HOUR = 3600;
+
+async function aSource(url: string): Promise<{ source: LeaseSource; close: () => void }> {
+  const connection = new Connection({ url, commandTimeoutMs: 5_000 }, () => {});
+  await connection.firstAttempt();
+  return { source: new RedisLeaseSource(connection, 'tg:'), close: () => connection.close() };
+}
+
+it('leases in Redis are those that the simulation of a fleet is run with', async () => {
+  const server = await aServer();
+  const raw = rawClient(server.url);
+  const { source, close } = await aSource(server.url);
+  const take = fc.record({
+    tokenId: fc.constantFrom('a', 'b', 'c'),
+    share: fc.integer({ min: 1, max: 400 }),
+    max: fc.integer({ min: 1, max: 600 }),
+    need: fc.nat(30),
+    extra: fc.nat(60),
+  });
+  const giveBack = fc.record({ nth: fc.nat(20), part: fc.double({ min: 0, max: 1, noNaN: true }) });
+  const end = fc.constant('window ends' as const);
+  const events = fc.array(
+    fc.oneof(
+      { weight: 8, arbitrary: take },
+      { weight: 3, arbitrary: giveBack },
+      { weight: 1, arbitrary: end },
+    ),
+    { maxLength: 40 },
+  );
+  let made = 0;
+  await fc.assert(
+    fc.asyncProperty(events, async (happening) => {
+      const name = `endpoint-${made++}`;
+      const simulated = new SimulatedWindows();
+      const clock = manualClock();
+      // Longer each time, so that no two windows end at the same moment though they are made to end at once.
+      let windowSeconds = HOUR;
+      const taken: { tokenId: string; granted: number; there: number; here: number }[] = [];
+      for (const event of happening) {
+        if (event === 'window ends') {
+          if ((await raw.exists(windowKey('tg:', name))) === 1)
+            await raw.hset(windowKey('tg:', name), 'ends', 1);
+          clock.advance(windowSeconds * 1000);
+          windowSeconds += 1;
+        } else if ('nth' in event) {
+          // Also what was taken from a window that has ended, and the same more than once.
+          const from = taken[event.nth % Math.max(1, taken.length)];
+          if (from === undefined) continue;
+          const { tokenId } = from;
+          const count = Math.max(1, Math.ceil(event.part * from.granted));
+          await source.giveBack({ endpoint: name, tokenId, count, resetAt: from.there });
+          simulated.giveBack({ endpoint: name, tokenId, count, resetAt: from.here });
+        } else {
+          const { tokenId, share, max, need, extra } = event;
+          const endpoint = { name, max, windowSeconds };
+          const request = { endpoint, tokenId, share, need, want: need + extra };
+          const there = await source.take(request);
+          const here = simulated.take(request, clock.now());
+          const counts = ({ granted, all, own, allLooseMs, ownLooseMs }: typeof here) => {
+            return { granted, all, own, allLoose: allLooseMs > 0, ownLoose: ownLooseMs > 0 };
+          };
+          expect(counts(there)).toEqual(counts(here));
+          expect(there.endsInMs).toBeGreaterThan((HOUR - 60) * 1000);
+          expect(there.endsInMs).toBeLessThanOrEqual(windowSeconds * 1000);
+          taken.push({ tokenId, granted: there.granted, there: there.resetAt, here: here.resetAt });
+        }
+      }
+    }),
+    { numRuns: 60 },
+  );
+  close();
+});
+
+it('what many tokens ask of one endpoint at once is one command, and each is answered as if it were alone', async () => {
+  const server = await aServer();
+  const raw = rawClient(server.url);
+  const { store } = await open(server.url);
+  const endpoint = { name: 'users', max: 60, windowSeconds: HOUR };
+  await store.ledger.spend({ endpoint, tokenId: 'first', share: 1 });
+  const before = await scriptCalls(raw);
+  const answers = await Promise.all(
+    Array.from({ length: 80 }, (_, i) =>
+      store.ledger.spend({ endpoint, tokenId: `t${i}`, share: 1 + (i % 2) }),
+    ),
+  );
+  expect((await scriptCalls(raw)) - before).toBe(1);
+  expect(answers.map(({ admitted }) => admitted)).toEqual(answers.map((_, i) => i < 59));
+  expect(answers[0]).toMatchObject({ scope: 'token', limit: 1, remaining: 0 });
+  expect(answers[59]).toMatchObject({ admitted: false, scope: 'endpoint', limit: 60, remaining: 0 });
+});
+
+it('a store that is closed gives back what it has leased and not spent', async () => {
+  const server = await aServer();
+  const { store, clock } = await open(server.url);
+  const spend = { endpoint: { name: 'users', max: 6000, windowSeconds: HOUR }, tokenId: 'a', share: 6000 };
+  for (let i = 0; i < 100; i++) {
+    await store.ledger.spend(spend);
+    clock.advance(1);
+  }
+  const raw = rawClient(server.url);
+  const leased = async () => Number(await raw.hget(windowKey('tg:', 'users'), 'all'));
+  expect(await leased()).toBeGreaterThan(100);
+  await store.close();
+  expect(await leased()).toBe(100);
+});
+
+it('gateways that spend one budget over real connections admit exactly that, for a fraction of a command each', async () => {
+  const server = await aServer();
+  const raw = rawClient(server.url);
+  const clocks = Array.from({ length: 4 }, () => manualClock());
+  const sources = await Promise.all(clocks.map(() => aSource(server.url)));
+  const ledgers = sources.map(({ source }, i) => new LeasedLedger(source, clocks[i] ?? manualClock()));
+  const spend = { endpoint: { name: 'users', max: 6000, windowSeconds: HOUR }, tokenId: 'a', share: 4500 };
+  let admitted = 0;
+  let refused = 0;
+  const callsBefore = await scriptCalls(raw);
+  const gateway = async (ledger: LeasedLedger, at: number) => {
+    while (refused < 400) {
+      const { admitted: yes } = await ledger.spend(spend);
+      if (yes) admitted += 1;
+      else refused += 1;
+      clocks[at]?.advance(0.2);
+    }
+  };
+  await Promise.all(ledgers.map(gateway));
+  // What one gave back last, another may still use.
+  for (const ledger of ledgers) await ledger.close();
+  const fresh = new LeasedLedger((await aSource(server.url)).source, manualClock());
+  while ((await fresh.spend(spend)).admitted) admitted += 1;
+  expect(admitted).toBe(4500);
+  expect((await scriptCalls(raw)) - callsBefore).toBeLessThan(0.2 * 4500);
+  for (const { close } of sources) close();
+});
+
+async function scriptCalls(raw: ReturnType<typeof rawClient>): Promise<number> {
+  const stats = await raw.info('commandstats');
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
