@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { mintSecret } from '../../../src/domain/secret.ts';
+import { mintSecret, secretIndex } from '../../../src/domain/secret.ts';
 import type { Change, Store } from '../../../src/domain/store.ts';
 import type { Resolution } from '../../../src/gateway/resolve/resolver.ts';
 import { Resolver } from '../../../src/gateway/resolve/resolver.ts';
@@ -77,6 +77,20 @@ describe('a secret', () => {
     clock.advance(1);
     expect(await resolve(stranger)).toBe('resolve.unknown');
     expect(source.lookups).toBe(2);
+  });
+
+  it('that is wrong costs the same one look-up however much of a right one it begins with', async () => {
+    const right = 'R'.repeat(64);
+    await store.commit([
+      { put: 'token', token: { ...aToken(owner.id).token, hash: secretIndex(right, null) } },
+    ]);
+    for (let shared = 0; shared < right.length; shared++) {
+      const before = source.lookups;
+      const guess = right.slice(0, shared) + 'w'.repeat(right.length - shared);
+      expect(await resolve(guess), `${shared} characters`).toBe('resolve.unknown');
+      expect(source.lookups - before, `${shared} characters`).toBe(1);
+    }
+    expect(await resolve(right)).toBe('ok');
   });
 
   it('that is known answers at once, without a promise, from the second time on', async () => {
