@@ -21,6 +21,8 @@ export class Pipeline {
   readonly #gate: Gate;
   readonly #account: Account;
   readonly #onBug: OnBug;
+  #underway = 0;
+  #onIdle: (() => void)[] = [];
 
   constructor(gate: Gate, account: Account, onBug: OnBug) {
     this.#gate = gate;
@@ -30,6 +32,7 @@ export class Pipeline {
 
   /** Decides one exchange, and lets it go on or refuses it. A cache hit makes no promise. */
   enter(exchange: Exchange): void {
+    this.#underway += 1;
     let decision: Decision | Promise<Decision>;
     try {
       decision = this.#gate(exchange.arrival);
@@ -50,6 +53,23 @@ export class Pipeline {
   /** The last stop of every exchange, good or bad; a transport calls it exactly once for each. */
   settled(outcome: Outcome): void {
     this.#account(outcome);
+    // What was refused unread has never entered.
+    if (outcome.arrival === null) return;
+    this.#underway -= 1;
+    if (this.#underway === 0) for (const tell of this.#onIdle.splice(0)) tell();
+  }
+
+  /** Exchanges that have entered and not settled. */
+  get underway(): number {
+    return this.#underway;
+  }
+
+  /** Fulfilled when nothing is under way; for a pipeline that nothing enters any more. */
+  idle(): Promise<void> {
+    if (this.#underway === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
   }
 
   #proceed(exchange: Exchange, decision: Decision): void {

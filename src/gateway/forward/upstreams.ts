@@ -34,6 +34,10 @@ export interface Upstreams {
   choose(path: string, except?: string): Choice | 'forward.no-route' | 'forward.no-target';
   /** Every target with its health, in the order of the configuration. */
   targets(): readonly TargetState[];
+  /** Stops probing. Targets are as healthy from then on as requests find them. */
+  stopProbing(): void;
+  /** Tells of the beginning of `close`. */
+  onClose(listener: () => void): void;
   /** Stops probing, waits for requests under way, and closes all connections. */
   close(): Promise<void>;
 }
@@ -69,6 +73,7 @@ export function createUpstreams(
   random: () => number = Math.random,
 ): Upstreams {
   const stops: (() => void)[] = [];
+  const onClose: (() => void)[] = [];
   const routes: Route[] = [];
   const upstreams = options.map((each): Upstream => {
     const upstream = { name: each.name, targets: each.targets.map((origin) => new Target(origin, each)) };
@@ -78,6 +83,9 @@ export function createUpstreams(
     }
     return upstream;
   });
+  const stopProbing = (): void => {
+    for (const stop of stops.splice(0)) stop();
+  };
   routes.sort((a, b) => b.prefix.length - a.prefix.length);
 
   return {
@@ -94,8 +102,13 @@ export function createUpstreams(
       upstreams.flatMap(({ name, targets }) =>
         targets.map(({ origin, health, busy }) => ({ upstream: name, origin, health: health.state, busy })),
       ),
+    stopProbing,
+    onClose(listener) {
+      onClose.push(listener);
+    },
     async close() {
-      for (const stop of stops) stop();
+      stopProbing();
+      for (const tell of onClose.splice(0)) tell();
       const open = upstreams.flatMap(({ targets }) => targets).filter(({ pool }) => !pool.closed);
       await Promise.all(open.map(({ pool }) => pool.close()));
     },

@@ -29,13 +29,15 @@ export class ClientConnection {
   readonly socket: Socket;
   /** The address of the other end; empty when it has gone already. */
   readonly peer: string;
-  readonly peerTrusted: boolean;
+  peerTrusted: boolean;
   /** Bytes of the request's body that are still to come. */
   bodyLeft = 0;
   isGone = false;
   readonly #owner: ClientOwner;
-  readonly #options: FastOptions;
-  readonly #reader: RequestReader;
+  #options: FastOptions;
+  /** What to go by when the request under way is over, where that is something else. */
+  #toAdopt: FastOptions | null = null;
+  #reader: RequestReader;
   #exchange: FastExchange | null = null;
   /** What was not read yet. */
   #bytes: Buffer | null = null;
@@ -83,6 +85,18 @@ export class ClientConnection {
     return this.socket.writableNeedDrain || (this.#exchange !== null && this.socket.writableLength > 0);
   }
 
+  /** From the next request on, goes by other options; what of it is here already is read anew. */
+  adopt(options: FastOptions): void {
+    if (this.#exchange !== null) {
+      this.#toAdopt = options;
+      return;
+    }
+    this.#toAdopt = null;
+    this.#options = options;
+    this.#reader = new RequestReader(options.rules, options.limits.headSize);
+    this.peerTrusted = options.isTrusted(this.peer);
+  }
+
   /** Takes no further request, and closes when the one under way is answered. */
   drain(): void {
     this.#sealed = true;
@@ -102,6 +116,7 @@ export class ClientConnection {
   /** @param closes whether the answer said that the connection ends with it */
   exchangeOver(closes: boolean): void {
     this.#exchange = null;
+    if (this.#toAdopt !== null) this.adopt(this.#toAdopt);
     this.#waitingSince = null;
     if (this.isGone || this.socket.destroyed) return;
     if (this.bodyLeft > 0) this.#waitingSince = this.#options.clock.monotonic();

@@ -17,21 +17,17 @@ const LOOK_RAREST_MS = 1_000;
  * @param upgrades carries WebSockets; null where none are carried
  */
 export function createFastTransport(
-  options: GeneralTransportOptions,
+  first: GeneralTransportOptions,
   upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
 ): GeneralTransport {
-  const { clock, limits } = options;
+  const { clock } = first;
   const connections = new Map<ClientConnection, (socket: Socket) => void>();
   let onEmpty: () => void = () => {};
   function leave(connection: ClientConnection): void {
     connections.delete(connection);
     if (connections.size === 0) onEmpty();
   }
-  const fast: FastOptions = {
-    ...options,
-    pools: new UpstreamPools(clock),
-    keepAliveLines: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(limits.idleTimeoutMs / 1000)}\r\n`,
-  };
+  let fast = fastOptions(first, poolsOf(first));
   const owner = {
     handedOver(connection: ClientConnection) {
       const handOver = connections.get(connection);
@@ -39,15 +35,16 @@ export function createFastTransport(
       handOver?.(connection.socket);
     },
     closed: leave,
-    lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
+    lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, fast),
   };
-  const general = createGeneralTransport(options, upgrades, (socket, handOver) => {
+  const general = createGeneralTransport(first, upgrades, (socket, handOver) => {
     connections.set(new ClientConnection(socket, owner, fast), handOver);
   });
-  const stopLooking = clock.every(lookEvery(options), () => {
+  const look = (): void => {
     const now = clock.monotonic();
     for (const connection of connections.keys()) connection.tick(now);
-  });
+  };
+  let stopLooking = clock.every(lookEvery(first), look);
 
   return {
     listen: (port, host) => general.listen(port, host),
@@ -74,10 +71,31 @@ export function createFastTransport(
       return { finished: finished + underway.length - cut, cut: alsoCut + cut };
     },
 
+    adopt(next) {
+      general.adopt(next);
+      fast = fastOptions(next, next.upstreams === fast.upstreams ? fast.pools : poolsOf(next));
+      for (const connection of connections.keys()) connection.adopt(fast);
+      stopLooking();
+      stopLooking = clock.every(lookEvery(next), look);
+    },
+
     get open() {
       return connections.size + general.open;
     },
   };
+}
+
+function fastOptions(options: GeneralTransportOptions, pools: UpstreamPools): FastOptions {
+  const seconds = Math.floor(options.limits.idleTimeoutMs / 1000);
+  const keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
+  return { ...options, pools, keepAliveLines };
+}
+
+/** Connections of our own to the upstreams, which end with them. */
+function poolsOf({ upstreams, clock }: GeneralTransportOptions): UpstreamPools {
+  const pools = new UpstreamPools(clock);
+  upstreams.onClose(() => pools.close());
+  return pools;
 }
 
 /** A part of the shortest time that is waited for, so that none takes much longer than it should. */

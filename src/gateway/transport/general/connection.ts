@@ -14,7 +14,7 @@ export interface Underway {
 export interface ConnectionParts {
   readonly clock: Clock;
   /** How long what is left of an answered request may take to arrive, in milliseconds. */
-  readonly leftoverMs: number;
+  readonly leftoverMs: () => number;
   /** Begins to answer a request. The connection sees its end when `res` closes. */
   begin(connection: Connection, req: IncomingMessage, res: ServerResponse): Underway;
   /** Refuses what never became a request. */
@@ -129,7 +129,7 @@ export class Connection {
   /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
   tick(now: number): void {
     if (this.#underway !== null) this.#underway.tick(now);
-    else if (this.#latest?.complete === false && now - this.#answeredAt > this.#parts.leftoverMs) {
+    else if (this.#latest?.complete === false && now - this.#answeredAt > this.#parts.leftoverMs()) {
       this.socket.destroy();
     }
   }

@@ -7,7 +7,7 @@ import { type Head, judgeHead } from '../../listen/head.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { Connection, type Underway } from './connection.ts';
 import { GeneralExchange } from './exchange.ts';
-import type { GeneralTransportOptions } from './options.ts';
+import type { GeneralTransportOptions, Limits } from './options.ts';
 import { parseErrorCode } from './parse-error.ts';
 import { answerRefusal, refusalBytes } from './refusal-answer.ts';
 import type { WebSocketUpgrades } from './websocket.ts';
@@ -34,6 +34,11 @@ export interface GeneralTransport {
    * @returns a promise that never rejects, fulfilled when all connections are closed
    */
   drain(graceMs: number): Promise<Drained>;
+  /**
+   * From the next request on, goes by other options; requests under way stay with those that they began with. What
+   * belongs to a socket that is bound (`headSize`) stays as it was. The upstreams of before are the caller's to close.
+   */
+  adopt(options: GeneralTransportOptions): void;
   /** Client connections that are open, without WebSockets. */
   readonly open: number;
 }
@@ -52,17 +57,18 @@ export type Doorkeeper = (socket: Socket, handOver: (socket: Socket) => void) =>
  * @param doorkeeper null where node:http takes every connection
  */
 export function createGeneralTransport(
-  options: GeneralTransportOptions,
+  first: GeneralTransportOptions,
   upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
   doorkeeper: Doorkeeper | null = null,
 ): GeneralTransport {
-  const { clock, limits } = options;
+  let options = first;
+  const { clock } = first;
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
   let onEmpty: () => void = () => {};
   const parts = {
     clock,
-    leftoverMs: limits.headTimeoutMs,
+    leftoverMs: () => options.limits.headTimeoutMs,
     begin: (connection: Connection, req: IncomingMessage, res: ServerResponse) =>
       begin(connection, req, res, options),
     lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
@@ -113,20 +119,19 @@ export function createGeneralTransport(
 
   return {
     listen(port, host) {
+      const { limits } = options;
       const server = createServer({
         maxHeaderSize: limits.headSize,
-        headersTimeout: limits.headTimeoutMs,
         connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, limits.headTimeoutMs),
         // Bodies are held to a rate, not to a time.
         requestTimeout: 0,
-        keepAliveTimeout: limits.idleTimeoutMs,
         requireHostHeader: false,
         insecureHTTPParser: false,
         shouldUpgradeCallback: shouldUpgrade,
       });
       // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
       server.maxHeadersCount = 0;
-      server.maxConnections = limits.maxConnections;
+      setLimits(server, limits);
       server.on('connection', onConnection);
       server.on('request', onRequest);
       server.on('checkContinue', onRequest);
@@ -159,10 +164,22 @@ export function createGeneralTransport(
       return { finished: underway.length - cut, cut };
     },
 
+    adopt(next) {
+      options = next;
+      for (const server of servers) setLimits(server, next.limits);
+    },
+
     get open() {
       return connections.size;
     },
   };
+}
+
+/** The bounds that node:http keeps itself, and that it takes anew for each connection or request. */
+function setLimits(server: Server, limits: Limits): void {
+  server.maxConnections = limits.maxConnections;
+  server.headersTimeout = limits.headTimeoutMs;
+  server.keepAliveTimeout = limits.idleTimeoutMs;
 }
 
 /** Puts the doorkeeper between the listening socket and those who hear of its connections now. */

@@ -45,6 +45,8 @@ export interface WebSocketUpgrades {
    * @returns a promise that never rejects, fulfilled when all connections are closed
    */
   closeAll(code: number, reason: string): Promise<void>;
+  /** From the next upgrade request on, goes by other options; tunnels stay with theirs. */
+  adopt(options: WebSocketOptions): void;
   /** Connections that are open: upgrade requests under way, tunnels, and refused ones that are closing. */
   readonly open: number;
 }
@@ -56,8 +58,9 @@ interface Upgrade {
 }
 
 /** The part of the general transport that carries WebSockets. */
-export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpgrades {
-  const { clock, rules, timeLimits, pipeline } = options;
+export function createWebSocketUpgrades(first: WebSocketOptions): WebSocketUpgrades {
+  let options = first;
+  const { clock } = first;
   const upgrades = new Set<Upgrade>();
   let shutdown: { readonly parting: Parting; readonly done: Promise<void> } | null = null;
   let onLast: () => void = () => {};
@@ -71,11 +74,12 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
     const exchange = new WebSocketExchange(options, request, socket, () => leave(exchange));
     upgrades.add(exchange);
     if (shutdown !== null) exchange.part(shutdown.parting);
-    pipeline.enter(exchange);
+    options.pipeline.enter(exchange);
   }
 
   /** Refuses what has no place in the pipeline. */
   function turnAway(code: RejectionCode, socket: Socket): void {
+    const { pipeline, timeLimits } = options;
     const rejection = reject(code);
     const requestId = newRequestId();
     const refusal = renderRefusal(rejection, { requestId, form: options.refusalForm, now: clock.now() });
@@ -98,7 +102,7 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
   function partAll(parting: Parting): Promise<void> {
     for (const upgrade of upgrades) upgrade.part(parting);
     return new Promise((resolve) => {
-      const cancel = clock.after(timeLimits.graceMs, () => {
+      const cancel = clock.after(options.timeLimits.graceMs, () => {
         for (const upgrade of upgrades) upgrade.destroy();
       });
       onLast = () => {
@@ -114,7 +118,11 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
       const { method = '', url = '', httpVersion, rawHeaders } = req;
       // Nobody is left to be answered, and no address to be judged.
       if (socket.destroyed) return;
-      const head = judgeHead({ method, url, httpVersion, rawHeaders }, socket.remoteAddress ?? '', rules);
+      const head = judgeHead(
+        { method, url, httpVersion, rawHeaders },
+        socket.remoteAddress ?? '',
+        options.rules,
+      );
       const key = req.headers['sec-websocket-key'];
       if (typeof head === 'string') turnAway(head, socket);
       else if (!head.wantsWebSocket || key === undefined || early.length > 0) {
@@ -125,6 +133,9 @@ export function createWebSocketUpgrades(options: WebSocketOptions): WebSocketUpg
       const parting = { code, reason };
       shutdown ??= { parting, done: partAll(parting) };
       return shutdown.done;
+    },
+    adopt(next) {
+      options = next;
     },
     get open() {
       return upgrades.size;

@@ -1,0 +1,159 @@
+/**
+ * What a gateway makes of one configuration: the gate, the upstreams, and what transports go by. A reload makes the
+ * next one of what lives as long as the process. Requests stay with the generation in which they were decided.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/config.ts';
+import { parseAddress } from '../domain/address.ts';
+import { type AddressSet, compileAddressSet } from '../domain/address-set.ts';
+import { compileEndpoints } from '../domain/endpoint-match.ts';
+import { tightestReading } from '../domain/endpoint-readings.ts';
+import type { LimitLedger } from '../domain/limit-ledger.ts';
+import { createAccount } from '../gateway/account/account.ts';
+import type { UsageQueue } from '../gateway/account/usage-queue.ts';
+import type { ViolationQueue } from '../gateway/account/violation-queue.ts';
+import { createUpstreams, type UpstreamOptions, type Upstreams } from '../gateway/forward/upstreams.ts';
+import { createGate } from '../gateway/gate.ts';
+import { LimitStage } from '../gateway/limit/limit-stage.ts';
+import { headRules } from '../gateway/listen/head.ts';
+import type { LiveStreams } from '../gateway/live-streams.ts';
+import { type OnBug, Pipeline } from '../gateway/pipeline.ts';
+import type { Resolver } from '../gateway/resolve/resolver.ts';
+import type { GeneralTransportOptions } from '../gateway/transport/general/options.ts';
+import type { WebSocketOptions } from '../gateway/transport/general/websocket.ts';
+import type { ZoneStage } from '../gateway/zone/zone-stage.ts';
+import type { Breaker } from '../kernel/breaker.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { accessLine } from '../telemetry/access-line.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { RequestCounts } from '../telemetry/request-counts.ts';
+
+/** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
+const UPSTREAM_KEEP_ALIVE_MS = 4_000;
+/** How long a WebSocket may take to close after its Close frame, in milliseconds. */
+const WEBSOCKET_CLOSE_MS = 2_000;
+
+/** The parts that live as long as the process: what is known, counted, queued and open survives a reload. */
+export interface LastingParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly breaker: Breaker;
+  readonly resolver: Resolver;
+  readonly zones: ZoneStage;
+  readonly ledger: LimitLedger;
+  /** Counts while the store is away. */
+  readonly fallback: LimitLedger;
+  readonly usage: UsageQueue;
+  readonly violations: ViolationQueue;
+  readonly requests: RequestCounts;
+  readonly streams: LiveStreams;
+  readonly onBug: OnBug;
+}
+
+export interface Generation {
+  readonly pipeline: Pipeline;
+  readonly upstreams: Upstreams;
+  /** What the upstreams were made of. */
+  readonly upstreamOptions: readonly UpstreamOptions[];
+  readonly transport: GeneralTransportOptions;
+  readonly webSockets: WebSocketOptions;
+}
+
+/**
+ * @param before the generation that this one follows. Upstreams that are configured as they were stay, with their
+ * connections and with what is known of their health.
+ */
+export function createGeneration(config: Config, parts: LastingParts, before: Generation | null): Generation {
+  const trustedProxies = compileAddressSet(config.zone.trustedProxies);
+  const pipeline = createPipeline(config, parts, trustedProxies);
+  const upstreamOptions = upstreamsOf(config);
+  const upstreams =
+    before !== null && isDeepStrictEqual(upstreamOptions, before.upstreamOptions)
+      ? before.upstreams
+      : createUpstreams(upstreamOptions, parts.clock);
+  const transport = transportOptions(config, parts, trustedProxies, pipeline, upstreams);
+  const { connectTimeout: connectMs, headTimeout: headMs, idleTimeout: idleMs } = config.forward;
+  const timeLimits = { connectMs, headMs, idleMs, graceMs: WEBSOCKET_CLOSE_MS };
+  return { pipeline, upstreams, upstreamOptions, transport, webSockets: { ...transport, timeLimits } };
+}
+
+function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
+  const { clock, log, breaker, requests, onBug } = parts;
+  const { limit } = config;
+  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
+  const gate = createGate({
+    resolver: parts.resolver,
+    trustedProxies,
+    zones: parts.zones,
+    endpointOf: tightestReading(compileEndpoints(config.endpoints, unmatched)),
+    limits: new LimitStage(parts.ledger, parts.fallback, clock, breaker, limit),
+    clock,
+  });
+  const account = createAccount({
+    usage: parts.usage,
+    violations: parts.violations,
+    count: (endpoint, decision) => requests.count(endpoint, decision),
+    accessLog: config.log.access ? (outcome) => log.info(accessLine(outcome), 'request') : null,
+  });
+  return new Pipeline(gate, account, onBug);
+}
+
+function transportOptions(
+  { listen, resolve, forward, refusals }: Config,
+  { clock, streams, onBug }: LastingParts,
+  trustedProxies: AddressSet,
+  pipeline: Pipeline,
+  upstreams: Upstreams,
+): GeneralTransportOptions {
+  return {
+    pipeline,
+    upstreams,
+    clock,
+    rules: headRules({
+      schemes: resolve.schemes,
+      credentialHeader: resolve.header,
+      passCredential: !forward.stripToken,
+      maxHeaders: listen.maxHeaders,
+      maxTargetLength: listen.targetSize,
+    }),
+    limits: {
+      maxConnections: listen.maxConnections,
+      headSize: listen.headSize,
+      headTimeoutMs: listen.headTimeout,
+      bodySize: listen.bodySize,
+      bodyMinRate: listen.bodyMinRate,
+      idleTimeoutMs: listen.idleTimeout,
+      stallTimeoutMs: listen.idleTimeout,
+    },
+    refusalForm: refusals.format,
+    scheme: 'http',
+    preserveHost: forward.preserveHost,
+    retries: forward.retries,
+    isTrusted(peer) {
+      const address = parseAddress(peer);
+      return address !== null && trustedProxies.has(address);
+    },
+    streams,
+    onBug,
+  };
+}
+
+function upstreamsOf({ forward }: Config): readonly UpstreamOptions[] {
+  const { health } = forward;
+  const probe =
+    health.probePath === null
+      ? null
+      : { path: health.probePath, everyMs: health.probeInterval, timeoutMs: health.probeInterval };
+  return forward.upstreams.map(({ name, targets, paths }) => ({
+    name,
+    targets,
+    paths,
+    probe,
+    connectTimeoutMs: forward.connectTimeout,
+    headTimeoutMs: forward.headTimeout,
+    idleTimeoutMs: forward.idleTimeout,
+    keepAliveMs: UPSTREAM_KEEP_ALIVE_MS,
+    failures: health.failures,
+    ejectMs: health.ejectFor,
+  }));
+}
