@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type ApplyFile, openApplyFile } from '../config/apply-file/apply-file.ts';
 import { type Config, ConfigError, loadConfig, type Problem, problemLine } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import { limitNames } from '../domain/endpoint.ts';
 import { type Store, StoreAway, StoreConflict } from '../domain/store.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createLog } from '../telemetry/log.ts';
@@ -12,9 +13,6 @@ import { summary } from './apply/summary.ts';
 import { unchangedSince } from './apply/unchanged-since.ts';
 import type { Output } from './config-check.ts';
 import { openStore } from './open-store.ts';
-
-/** The name of the limit of requests that no endpoint matches; a token may have a percentage of it too. */
-const UNMATCHED = 'unmatched';
 
 /** SQLite's name for a database that is no file. */
 const IN_MEMORY = ':memory:';
@@ -78,7 +76,7 @@ function rulesOf({ resolve, endpoints }: Config, env: Environment, clock: Clock)
   return {
     prefix: resolve.prefix,
     pepper: resolve.pepper,
-    endpoints: [...endpoints.map(({ name }) => name), UNMATCHED],
+    endpoints: limitNames(endpoints),
     env,
     now: clock.now(),
   };

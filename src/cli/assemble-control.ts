@@ -13,6 +13,7 @@ import { Sweeper } from '../control/sweeper.ts';
 import { ensureSystemZones } from '../control/zones/system.ts';
 import { readChain } from '../domain/address-chain.ts';
 import { compileAddressSet } from '../domain/address-set.ts';
+import { limitNames, UNMATCHED } from '../domain/endpoint.ts';
 import { compileEndpoints } from '../domain/endpoint-match.ts';
 import { tightestReading } from '../domain/endpoint-readings.ts';
 import { mintSecret, secretIndex } from '../domain/secret.ts';
@@ -50,7 +51,7 @@ export async function assembleControl(
   await ensureSystemZones(store, clock.now());
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
   const identity = await assembleIdentity(config, store, clock, usage);
-  const rateLimit = new RateLimit(clock, {
+  const rateLimit = new RateLimit(store.ledger, clock, {
     ...control.limit,
     defaultPercentage: config.limit.defaultPercentage,
   });
@@ -58,6 +59,7 @@ export async function assembleControl(
     operations: resources({
       store,
       defaultPercentage: config.limit.defaultPercentage,
+      endpoints: limitNames(config.endpoints),
       gate: gateFacts(config, store),
       mint() {
         const secret = mintSecret(resolve.prefix);
@@ -96,7 +98,7 @@ export async function assembleControl(
 
 /** What the gateway of the same configuration decides by. */
 function gateFacts({ zone, limit, endpoints }: Config, store: Store): GateFacts {
-  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
+  const unmatched = { name: UNMATCHED, match: [], ...limit.unmatched };
   const endpointOf = tightestReading(compileEndpoints(endpoints, unmatched));
   return {
     trustedProxies: compileAddressSet(zone.trustedProxies),

@@ -1,11 +1,21 @@
+import { ROLE_LABELS } from '../control/users/wire.ts';
+import { describeZone } from '../control/zones/wire.ts';
 import { newId } from '../domain/ids.ts';
-import { type LogParty, logEvent, tokenParty, userParty, zoneParty } from '../domain/log-event.ts';
+import {
+  type LogEvent,
+  type LogParty,
+  logEvent,
+  tokenDebugData,
+  tokenParty,
+  userParty,
+  zoneParty,
+} from '../domain/log-event.ts';
 import type { LogEventType } from '../domain/log-event-types.ts';
-import { ANYWHERE } from '../domain/network-condition.ts';
 import { judgeSecret, mintSecret, secretIndex } from '../domain/secret.ts';
 import { type Management, type Mutation, StoreConflict } from '../domain/store.ts';
-import { DEFAULT_TOKEN_WINDOW_SECONDS, type Token } from '../domain/token.ts';
+import { newToken, type Token } from '../domain/token.ts';
 import type { User } from '../domain/user.ts';
+import type { Zone } from '../domain/zone.ts';
 
 /** A bootstrap secret shorter than this is refused. */
 const BOOTSTRAP_SECRET_CHARACTERS_MIN = 40;
@@ -55,31 +65,22 @@ export async function bootstrap(store: Management, options: BootstrapOptions): P
     createdAt: now,
     lastUpdatedAt: now,
   };
-  const token = (name: string, ofSecret: string): Token => ({
-    id: newId('00T'),
-    name,
-    hash: secretIndex(ofSecret, pepper),
-    userId: user.id,
-    clientName: 'Okta API',
-    agentId: null,
-    network: ANYWHERE,
-    windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
-    createdAt: now,
-    lastUpdatedAt: now,
-    lastUsedAt: null,
-    previous: null,
-    revokedAt: null,
-  });
+  const token = (name: string, ofSecret: string) =>
+    newToken(name, user.id, secretIndex(ofSecret, pepper), now);
   const first = token('bootstrap', administratorSecret);
   const mutations: Mutation[] = [
     { put: 'user', user },
-    told('user.lifecycle.create', now, userParty(user)),
+    told('user.lifecycle.create', now, [userParty(user)]),
+    told('user.lifecycle.activate', now, [userParty(user)]),
+    told('user.account.privilege.grant', now, [userParty(user)], {
+      privilegeGranted: ROLE_LABELS.SUPER_ADMIN,
+    }),
     { put: 'token', token: first },
-    told('system.api_token.create', now, tokenParty(first), userParty(user)),
+    tokenMade(first, user),
   ];
   const demoSecret = demo ? mintSecret(prefix) : null;
   if (demoSecret !== null)
-    mutations.push(...demoMutations(token('documentation network only', demoSecret), user, now));
+    mutations.push(...demoMutations(token('documentation network only', demoSecret), user));
   try {
     await store.commit(mutations);
   } catch (error) {
@@ -90,8 +91,9 @@ export async function bootstrap(store: Management, options: BootstrapOptions): P
   return { administratorSecret: secret === undefined ? administratorSecret : null, demoSecret };
 }
 
-function demoMutations(token: Token, owner: User, now: number): Mutation[] {
-  const zone = {
+function demoMutations(unbound: Token, owner: User): Mutation[] {
+  const now = unbound.createdAt;
+  const zone: Zone = {
     id: newId('nzo'),
     name: 'Documentation network',
     type: 'IP',
@@ -103,18 +105,37 @@ function demoMutations(token: Token, owner: User, now: number): Mutation[] {
     dynamic: null,
     createdAt: now,
     lastUpdatedAt: now,
-  } as const;
+  };
+  const token: Token = { ...unbound, network: { connection: 'ZONE', include: [zone.id] } };
   return [
     { put: 'zone', zone },
-    told('zone.create', now, zoneParty(zone)),
-    { put: 'token', token: { ...token, network: { connection: 'ZONE', include: [zone.id] } } },
-    told('system.api_token.create', now, tokenParty(token), userParty(owner)),
+    told('zone.create', now, [zoneParty(zone)], describeZone(zone)),
+    { put: 'token', token },
+    tokenMade(token, owner),
   ];
 }
 
+function tokenMade(token: Token, owner: User): Mutation {
+  const targets = [tokenParty(token), userParty(owner)];
+  return told('system.api_token.create', token.createdAt, targets, tokenDebugData(token, null));
+}
+
 /** The event of what nobody asked for by a request. */
-function told(eventType: LogEventType, now: number, ...targets: readonly LogParty[]): Mutation {
-  const event = logEvent({ eventType, actor: 'system', tokenId: null, targets, requestId: null, now });
+function told(
+  eventType: LogEventType,
+  now: number,
+  targets: readonly LogParty[],
+  debugData: LogEvent['debugData'] = {},
+): Mutation {
+  const event = logEvent({
+    eventType,
+    actor: 'system',
+    tokenId: null,
+    targets,
+    debugData,
+    requestId: null,
+    now,
+  });
   return { append: 'event', event };
 }
 

@@ -4,6 +4,7 @@
  * generated from this; config/tollgate.yaml shows all of it, and a test holds it to that.
  */
 import { z } from 'zod';
+import { MANAGEMENT, UNMATCHED } from '../domain/endpoint.ts';
 import { parseMatch } from '../domain/endpoint-match.ts';
 import {
   credentialHeader,
@@ -182,7 +183,8 @@ export const endpoint = section({
     '1 to 200 letters, digits and any of / . : , + ~ * { } _ - that begin with a letter, a digit or /',
     /^[A-Za-z0-9/][A-Za-z0-9/.:,+~*{}_-]{0,199}$/,
   )
-    .refine((name) => name !== 'unmatched', { error: 'must not be unmatched: limit.unmatched has that name' })
+    .refine((name) => name !== UNMATCHED, { error: 'must not be unmatched: limit.unmatched has that name' })
+    .refine((name) => name !== MANAGEMENT, { error: 'must not be management: control.limit has that name' })
     .describe('Unique; the name in metrics, headers and the store.'),
   match: oneOrMore(
     'a rule such as "GET /api/v1/users/{id}", or a list of rules',

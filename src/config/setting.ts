@@ -3,7 +3,7 @@
  * as text with commas, and `null` as the word. What is refused says what would be right, in one line.
  */
 import { z } from 'zod';
-import { nearest } from './suggestion.ts';
+import { nearest } from '../domain/suggestion.ts';
 import { DURATION, parseDuration, parseSize, SIZE } from './units.ts';
 
 /** A group of settings. Keys that are not in `shape` are refused, each with the key that was probably meant. */

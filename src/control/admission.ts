@@ -53,8 +53,9 @@ export async function admit(
     peer,
     forwardedFor: forwardedFor(request),
   });
-  const spent =
-    typeof caller === 'string' ? rateLimit.refused(peer) : rateLimit.request(caller.token.id, caller.share);
+  const spent = await (typeof caller === 'string'
+    ? rateLimit.refused(peer)
+    : rateLimit.request(caller.token.id, caller.share));
   reply.headers(rateHeaders(spent));
   if (!spent.admitted) {
     reply.header('retry-after', String(rateLimit.retryAfterSeconds(spent)));

@@ -13,6 +13,8 @@ export interface ControlParts {
   readonly mint: () => MintedSecret;
   /** The share of a token that has none of its own, in percent. */
   readonly defaultPercentage: number;
+  /** Every name for which a token may have a percentage of its own. */
+  readonly endpoints: readonly string[];
   /** What the gate decides by, to explain its decisions. */
   readonly gate: GateFacts;
 }

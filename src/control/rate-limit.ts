@@ -1,7 +1,8 @@
-import type { LimitedEndpoint } from '../domain/endpoint.ts';
-import type { Spent } from '../domain/limit-ledger.ts';
+import { type LimitedEndpoint, MANAGEMENT } from '../domain/endpoint.ts';
+import type { LimitLedger, Spend, Spent } from '../domain/limit-ledger.ts';
 import { InProcessLedger } from '../domain/limit-window.ts';
 import { percentageFor, shareOf } from '../domain/share.ts';
+import { StoreAway } from '../domain/store.ts';
 import type { Share } from '../domain/token.ts';
 import type { Clock } from '../kernel/clock.ts';
 
@@ -13,35 +14,38 @@ export interface RateLimitOptions {
   readonly defaultPercentage: number;
 }
 
-/** The names of the two budgets; a token's override for `management` holds here too. */
-const REQUESTS = 'management';
-const REFUSED = 'management-refused';
+/** The budget of requests without a valid token. No endpoint can have this name. */
+const REFUSED = `:${MANAGEMENT}-refused`;
 /** What one address may be refused in a window, as a part of everything. */
 const REFUSED_PERCENTAGE = 10;
 
 /**
- * The management API's own limit, counted in this process: all requests together, each token its share of them, and
- * each address a small share of requests without a valid token, so that secrets cannot be guessed at speed.
+ * The management API's own limit: all requests together, each token its share of them, and each address a small share
+ * of requests without a valid token, so that secrets cannot be guessed at speed. It is counted in the store's ledger,
+ * by all control processes together; while the store is away, by each for itself.
  */
 export class RateLimit {
-  readonly #ledger: InProcessLedger;
+  readonly #ledger: Pick<LimitLedger, 'spend'>;
+  readonly #fallback: InProcessLedger;
   readonly #clock: Clock;
   readonly #options: RateLimitOptions;
 
-  constructor(clock: Clock, options: RateLimitOptions) {
-    this.#ledger = new InProcessLedger(clock);
+  /** @param ledger stays the caller's to close */
+  constructor(ledger: Pick<LimitLedger, 'spend'>, clock: Clock, options: RateLimitOptions) {
+    this.#ledger = ledger;
+    this.#fallback = new InProcessLedger(clock);
     this.#clock = clock;
     this.#options = options;
   }
 
   /** Counts a request with a valid token. @param share the token's, or null when it has none of its own */
-  request(tokenId: string, share: Share | null): Spent {
-    const percentage = percentageFor(share, REQUESTS, this.#options.defaultPercentage);
-    return this.#spend(REQUESTS, tokenId, percentage);
+  request(tokenId: string, share: Share | null): Promise<Spent> {
+    const percentage = percentageFor(share, MANAGEMENT, this.#options.defaultPercentage);
+    return this.#spend(MANAGEMENT, tokenId, percentage);
   }
 
   /** Counts a request without one, from that peer. */
-  refused(peer: string): Spent {
+  refused(peer: string): Promise<Spent> {
     return this.#spend(REFUSED, peer, REFUSED_PERCENTAGE);
   }
 
@@ -51,13 +55,19 @@ export class RateLimit {
   }
 
   close(): Promise<void> {
-    return this.#ledger.close();
+    return this.#fallback.close();
   }
 
-  #spend(name: string, tokenId: string, percentage: number): Spent {
+  async #spend(name: string, tokenId: string, percentage: number): Promise<Spent> {
     const { max, windowSeconds } = this.#options;
     const endpoint: LimitedEndpoint = { name, max, windowSeconds };
-    return this.#ledger.spend({ endpoint, tokenId, share: shareOf(max, percentage) });
+    const spend: Spend = { endpoint, tokenId, share: shareOf(max, percentage) };
+    try {
+      return await this.#ledger.spend(spend);
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error;
+      return this.#fallback.spend(spend);
+    }
   }
 }
 

@@ -13,3 +13,13 @@ export type LimitedEndpoint = Endpoint & { readonly max: number };
 export function isLimited(endpoint: Endpoint): endpoint is LimitedEndpoint {
   return endpoint.max !== null;
 }
+
+/** The limit of requests that match no endpoint, under the name of which tokens may have a percentage too. */
+export const UNMATCHED = 'unmatched';
+/** The limit of the management API, likewise. */
+export const MANAGEMENT = 'management';
+
+/** Every name for which a token may have a percentage of its own. */
+export function limitNames(endpoints: readonly { readonly name: string }[]): readonly string[] {
+  return [...endpoints.map(({ name }) => name), UNMATCHED, MANAGEMENT];
+}

@@ -1,8 +1,12 @@
-import type { NetworkCondition } from './network-condition.ts';
+import { newId } from './ids.ts';
+import { ANYWHERE, type NetworkCondition } from './network-condition.ts';
 import type { Agent, User, UserStatus } from './user.ts';
 
 /** Okta's fixed window: a token dies when unused for this long (docs/okta.md §7). */
 export const DEFAULT_TOKEN_WINDOW_SECONDS = 30 * 24 * 60 * 60;
+
+/** The client name of tokens that people make (docs/okta.md §1). */
+const DEFAULT_CLIENT_NAME = 'Okta API';
 
 /** An API token without its secret: the secret exists only at its owner's; here is the index of its hash. */
 export interface Token {
@@ -67,6 +71,29 @@ export interface Credential {
   /** Null for tokens that are not an agent's, and for an agent token whose agent is not registered. */
   readonly agent: Agent | null;
   readonly share: Share | null;
+}
+
+/**
+ * A token as all begin: usable anywhere, never used.
+ * @param hash the index of its secret, as in `Token.hash`
+ * @param now milliseconds since the epoch
+ */
+export function newToken(name: string, userId: string, hash: string, now: number): Token {
+  return {
+    id: newId('00T'),
+    name,
+    hash,
+    userId,
+    clientName: DEFAULT_CLIENT_NAME,
+    agentId: null,
+    network: ANYWHERE,
+    windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
+    createdAt: now,
+    lastUpdatedAt: now,
+    lastUsedAt: null,
+    previous: null,
+    revokedAt: null,
+  };
 }
 
 export type Unusable = 'revoked' | 'expired' | 'owner-inactive' | 'agent-inactive';

@@ -40,6 +40,8 @@ describe('an empty store', () => {
     });
     expect(await told()).toEqual([
       'system user.lifecycle.create First Administrator',
+      'system user.lifecycle.activate First Administrator',
+      'system user.account.privilege.grant First Administrator',
       'system system.api_token.create bootstrap',
     ]);
   });

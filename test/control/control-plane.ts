@@ -45,6 +45,7 @@ export type Ask = (
   headers?: Readonly<Record<string, string>>,
 ) => Promise<Reply>;
 
+const ENDPOINTS = 'endpoints: [{ name: users, match: "* /api/v1/users/**", max: 600, window: 60s }]';
 const FORWARD = 'forward: { upstreams: [{ name: api, targets: ["builtin:echo"], paths: [/] }] }';
 
 /**
@@ -57,7 +58,16 @@ export async function startControlPlane(
 ): Promise<ControlPlane> {
   const clock = manualClock();
   const store = await open(clock);
-  const config = parseConfig(`zone: { trustedProxies: [127.0.0.0/8] }\n${FORWARD}\n${yaml}`, {}, 'test.yaml');
+  const config = parseConfig(
+    [
+      'zone: { trustedProxies: [127.0.0.0/8] }',
+      FORWARD,
+      yaml.includes('endpoints:') ? '' : ENDPOINTS,
+      yaml,
+    ].join('\n'),
+    {},
+    'test.yaml',
+  );
   const control = await assembleControl(config, store, clock, createLog('silent'));
   const { port } = await control.listen(0, '127.0.0.1');
   const origin = `http://127.0.0.1:${port}`;

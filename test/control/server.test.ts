@@ -160,6 +160,26 @@ describe('the rate limit of the management API', () => {
   });
 });
 
+describe('the rate limit of several control planes on one Redis', () => {
+  it('is one: what a token spends at one of them, it cannot spend at the other', async () => {
+    const server = await startRedis();
+    const start = () =>
+      startControlPlane('control: { limit: { max: 20, window: 3600s } }', (clock) =>
+        openRedisStore({ url: server.url, prefix: 'tg:', commandTimeoutMs: 5_000, clock, onLog: () => {} }),
+      );
+    const [first, second] = [await start(), await start()];
+    const statuses = [];
+    for (let i = 0; i < 12; i++) {
+      const { origin } = i % 2 === 0 ? first : second;
+      statuses.push((await asker(origin, first.admin.secret)('GET', `${TOKENS}?limit=1`)).status);
+    }
+    expect(statuses).toEqual([...Array(10).fill(200), 429, 429]);
+    await first.close();
+    await second.close();
+    await server.stop();
+  });
+});
+
 describe('links', () => {
   it('begin with the Host that was asked, or with control.publicUrl where that is set', async () => {
     const self = async (own: ControlPlane) =>

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aShare } from '../support/records.ts';
 import { type ControlPlane, type Person, type Reply, startControlPlane } from './control-plane.ts';
+import { validation } from './expected.ts';
 
 let plane: ControlPlane;
 beforeAll(async () => {
@@ -63,6 +65,32 @@ describe("a token's share", () => {
     });
     const other = shareFor(await plane.person([]));
     expect((await plane.admin.ask('PUT', `${SHARES}/${id}`, other)).status).toBe(400);
+  });
+
+  it('at an endpoint that the configuration does not have is refused, with the name that was meant', async () => {
+    const person = await plane.person([]);
+    const misnamed = validation('byEndpoint', 'byEndpoint: There is no endpoint user. Did you mean users?');
+    const body = shareFor(person, { byEndpoint: { user: 80 } });
+    expect(await plane.admin.ask('POST', SHARES, body)).toMatchObject(misnamed);
+    const ofToken = { name: 'x', byEndpoint: { user: 80 } };
+    expect(await plane.admin.ask('POST', '/api/v1/api-tokens', ofToken)).toMatchObject(misnamed);
+    const id = await create(person, { byEndpoint: { users: 1, unmatched: 2, management: 3 } });
+    expect(await plane.admin.ask('PUT', `${SHARES}/${id}`, body)).toMatchObject(misnamed);
+    const unlike = shareFor(person, { byEndpoint: { quarterly: 1 } });
+    expect(await plane.admin.ask('PUT', `${SHARES}/${id}`, unlike)).toMatchObject(
+      validation(
+        'byEndpoint',
+        'byEndpoint: There is no endpoint quarterly. The names are those under endpoints in the configuration.',
+      ),
+    );
+  });
+
+  it('at an endpoint that has left the configuration since does not hinder a change of the others', async () => {
+    const person = await plane.person([]);
+    const share = aShare(person.token.id, { byEndpoint: { gone: 5 } });
+    await plane.store.commit([{ put: 'share', share }]);
+    const body = shareFor(person, { byEndpoint: { gone: 5, users: 10 } });
+    expect((await plane.admin.ask('PUT', `${SHARES}/${share.id}`, body)).status).toBe(200);
   });
 
   it('is not replaced by who read an older version', async () => {

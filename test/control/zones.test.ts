@@ -363,6 +363,14 @@ describe('the system zones', () => {
     ]);
   });
 
+  it('came into being with an event each, by the system', async () => {
+    const [zone] = (await plane.admin.ask('GET', SYSTEM)).body as { id: string }[];
+    const filter = encodeURIComponent(`target.id eq "${zone?.id}"`);
+    expect((await plane.admin.ask('GET', `/api/v1/logs?filter=${filter}`)).body).toMatchObject([
+      { eventType: 'zone.create', actor: { id: 'system' }, transaction: { type: 'JOB' } },
+    ]);
+  });
+
   it('can be renamed, not deleted and not turned into another kind', async () => {
     const { body } = await plane.admin.ask('GET', SYSTEM);
     const zone = (body as { id: string; name: string }[]).find(({ name }) => name === 'BlockedIpZone');

@@ -70,7 +70,8 @@ async function tail(context: ManageContext, { filter, q, limit, json }: LogOptio
     const events = z.array(eventSchema).parse(page.body);
     for (const event of events.filter(({ uuid }) => !seen.has(uuid))) write(context, event, json);
     next = page.next;
-    if (events.length === 0) await wait(pollMs, undefined, { signal }).catch(() => {});
+    // Rejects when the signal ends the wait, and the loop looks at the signal itself.
+    if (events.length === 0) await wait(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }
 

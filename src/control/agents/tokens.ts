@@ -1,7 +1,6 @@
-import { type Credential, expiresAt, type Token } from '../../domain/token.ts';
+import { type Credential, expiresAt, newToken, type Token } from '../../domain/token.ts';
 import type { Agent, User } from '../../domain/user.ts';
 import type { ControlParts } from '../control-parts.ts';
-import { newToken } from '../tokens/create.ts';
 
 /** The agent's tokens that are neither revoked nor expired at `now` (milliseconds since the epoch). */
 export async function liveTokens(
@@ -22,7 +21,7 @@ export interface Issued {
 export function issueToken({ mint }: ControlParts, agent: Agent, owner: User, now: number): Issued {
   const { secret, hash } = mint();
   const token: Token = {
-    ...newToken(agent.name, owner, hash, now),
+    ...newToken(agent.name, owner.id, hash, now),
     clientName: agent.kind,
     agentId: agent.id,
   };

@@ -11,6 +11,7 @@ import { pageLinks } from '../paging.ts';
 import { reaches } from '../permissions.ts';
 import { tokenTargets } from '../tokens/event-facts.ts';
 import { percentage, shortText } from '../validation.ts';
+import { byEndpoint, unknownEndpoint } from './by-endpoint.ts';
 import { findShare, isActive } from './find.ts';
 import { listShares, SUBJECT, shareQuery } from './list.ts';
 import { shareBody, shareSchema, shareTag } from './wire.ts';
@@ -19,9 +20,6 @@ const TAG = 'Principal rate limits';
 const SHARES = '/api/v1/principal-rate-limits';
 const SHARE = `${SHARES}/{principalRateLimitId}` as const;
 
-/** Most endpoints that one token has a percentage of its own at. */
-const ENDPOINTS_MAX = 1000;
-
 const shareInput = z.looseObject({
   principalId: shortText(64),
   principalType: z.literal('SSWS_TOKEN', {
@@ -29,11 +27,7 @@ const shareInput = z.looseObject({
   }),
   defaultPercentage: percentage().nullish(),
   defaultConcurrencyPercentage: percentage().nullish(),
-  byEndpoint: z
-    .record(shortText(200), percentage())
-    .refine((map) => Object.keys(map).length <= ENDPOINTS_MAX, `must name at most ${ENDPOINTS_MAX} endpoints`)
-    .nullish()
-    .describe('Percentages that hold at one endpoint, by its name: an extension.'),
+  byEndpoint: byEndpoint().nullish(),
 });
 
 type ShareInput = z.output<typeof shareInput>;
@@ -110,6 +104,8 @@ async function create(parts: ControlParts, call: AnyCall, body: ShareInput): Pro
   if (credential === null || !isActive(credential, now)) return notFound(body.principalId, 'Token');
   if (!reaches(grant, caller.user, credential.owner)) return FORBIDDEN;
   if (credential.share !== null) return invalid(SUBJECT);
+  const misnamed = unknownEndpoint(body.byEndpoint ?? {}, parts.endpoints);
+  if (misnamed !== null) return misnamed;
   const by = caller.user.id;
   const share: Share = {
     id: newId('prl'),
@@ -138,6 +134,9 @@ async function replace(parts: ControlParts, call: AnyCall, id: string, body: Sha
   if (body.principalId !== before.tokenId) {
     return invalid('principalId', 'principalId: A principal rate limit cannot be given to another token.');
   }
+  const known = [...parts.endpoints, ...Object.keys(before.byEndpoint)];
+  const misnamed = unknownEndpoint(body.byEndpoint ?? {}, known);
+  if (misnamed !== null) return misnamed;
   const after: Share = {
     ...before,
     percentage: body.defaultPercentage ?? before.percentage,

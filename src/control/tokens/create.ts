@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { newId } from '../../domain/ids.ts';
 import { ANYWHERE } from '../../domain/network-condition.ts';
 import type { Mutation } from '../../domain/store.ts';
-import { type Credential, DEFAULT_TOKEN_WINDOW_SECONDS, type Share, type Token } from '../../domain/token.ts';
+import { type Credential, newToken, type Share, type Token } from '../../domain/token.ts';
 import type { User } from '../../domain/user.ts';
 import { type ApiError, FORBIDDEN, invalid } from '../api-error.ts';
 import { eventOf, fromFresh } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type AnyCall, created, type Operation, operation, type Reply } from '../operation.ts';
 import { reaches } from '../permissions.ts';
+import { byEndpoint, unknownEndpoint } from '../shares/by-endpoint.ts';
 import { percentage, shortText } from '../validation.ts';
 import { describeToken, tokenTargets } from './event-facts.ts';
 import { judgeNetwork } from './network.ts';
@@ -23,10 +24,7 @@ const creation = z.strictObject({
   network: networkInput.describe('From where the token may be used; anywhere unless given.'),
   percentage: percentage().optional().describe("The token's share of each endpoint's maximum."),
   concurrencyPercentage: percentage().optional(),
-  byEndpoint: z
-    .record(shortText(200), percentage())
-    .optional()
-    .describe('Shares that hold at one endpoint, by its name.'),
+  byEndpoint: byEndpoint().optional(),
 });
 
 type Creation = z.output<typeof creation>;
@@ -50,11 +48,13 @@ export function createApiToken(parts: ControlParts): Operation {
 async function create(parts: ControlParts, call: AnyCall, body: Creation): Promise<Reply> {
   const owner = await ownerOf(parts, call, body.userId);
   if ('kind' in owner) return owner;
+  const misnamed = unknownEndpoint(body.byEndpoint ?? {}, parts.endpoints);
+  if (misnamed !== null) return misnamed;
   const judged = await judgeNetwork(body.network ?? ANYWHERE, parts.store);
   if (judged.kind === 'error') return judged;
   const { secret, hash } = parts.mint();
   const token: Token = {
-    ...newToken(body.name, owner, hash, call.now),
+    ...newToken(body.name, owner.id, hash, call.now),
     network: judged.condition,
   };
   const share = newShare(token, body, call);
@@ -82,25 +82,6 @@ async function ownerOf(
   if (owner === null) return invalid('userId', `userId: There is no user ${userId}.`);
   if (owner.status === 'ACTIVE') return owner;
   return invalid('userId', `userId: The user ${owner.login} is not active but ${owner.status}.`);
-}
-
-/** A token as all begin: usable anywhere, never used. @param now milliseconds since the epoch */
-export function newToken(name: string, owner: User, hash: string, now: number): Token {
-  return {
-    id: newId('00T'),
-    name,
-    hash,
-    userId: owner.id,
-    clientName: 'Okta API',
-    agentId: null,
-    network: ANYWHERE,
-    windowSeconds: DEFAULT_TOKEN_WINDOW_SECONDS,
-    createdAt: now,
-    lastUpdatedAt: now,
-    lastUsedAt: null,
-    previous: null,
-    revokedAt: null,
-  };
 }
 
 /** The share that the body sets; null when it sets none and the defaults hold. */

@@ -1,6 +1,8 @@
 /** The zones that every organisation has from the start (docs/okta.md §3, "System zones"). */
+import { type LogFacts, logEvent, zoneParty } from '../../domain/log-event.ts';
 import { type Management, StoreConflict } from '../../domain/store.ts';
 import type { Zone } from '../../domain/zone.ts';
+import { describeZone } from './wire.ts';
 
 /** The zone of addresses that no blocklist holds back; changed only by those who say so with `useAsExemptList`. */
 export const EXEMPT_ZONE_ID = 'nzo00000ExemptIpZone';
@@ -19,7 +21,7 @@ const SYSTEM_ZONES = [
 ] as const satisfies readonly Pick<Zone, 'id' | 'name' | 'type' | 'usage'>[];
 
 /**
- * Makes the system zones that are missing, with nothing in them. One whose name somebody has given to another zone
+ * Makes the system zones that are missing, with nothing in them, each with its event. One whose name somebody has given to another zone
  * is left out.
  * @param now milliseconds since the epoch
  */
@@ -41,9 +43,24 @@ async function make(store: Management, facts: (typeof SYSTEM_ZONES)[number], now
     lastUpdatedAt: now,
   };
   try {
-    await store.commit([{ put: 'zone', zone, replacing: null }]);
+    await store.commit([
+      { put: 'zone', zone, replacing: null },
+      { append: 'event', event: logEvent(creation(zone, now)) },
+    ]);
   } catch (error) {
     // Another process was faster, or the name is taken.
     if (!(error instanceof StoreConflict)) throw error;
   }
+}
+
+function creation(zone: Zone, now: number): LogFacts {
+  return {
+    eventType: 'zone.create',
+    actor: 'system',
+    tokenId: null,
+    targets: [zoneParty(zone)],
+    debugData: describeZone(zone),
+    requestId: null,
+    now,
+  };
 }
