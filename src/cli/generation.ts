@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { parseAddress } from '../domain/address.ts';
 import { type AddressSet, compileAddressSet } from '../domain/address-set.ts';
+import { UNMATCHED } from '../domain/endpoint.ts';
 import { compileEndpoints } from '../domain/endpoint-match.ts';
 import { tightestReading } from '../domain/endpoint-readings.ts';
 import type { LimitLedger } from '../domain/limit-ledger.ts';
@@ -80,7 +81,7 @@ export function createGeneration(config: Config, parts: LastingParts, before: Ge
 function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
   const { clock, log, breaker, requests, onBug } = parts;
   const { limit } = config;
-  const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
+  const unmatched = { name: UNMATCHED, match: [], ...limit.unmatched };
   const gate = createGate({
     resolver: parts.resolver,
     trustedProxies,
