@@ -21,7 +21,7 @@ export async function createPartialGate(config: Config, store: Store, limited: b
   const { resolve, limit } = config;
   const breaker = new Breaker(clock, STORE_RETRY_MS);
   const lookups = { hit: 0, miss: 0, stale: 0, unknown: 0, junk: 0 };
-  const options = { ...resolve, size: resolve.cacheSize };
+  const options = { ...resolve, size: resolve.cacheSize, failures: null };
   const resolver = new Resolver(store, clock, breaker, options, {
     lookup: (answer) => {
       lookups[answer] += 1;
@@ -40,6 +40,7 @@ export async function createPartialGate(config: Config, store: Store, limited: b
   });
   const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
   return createGate({
+    failures: null,
     resolver,
     trustedProxies: compileAddressSet(config.zone.trustedProxies),
     zones: new ZoneStage(directory),

@@ -123,7 +123,7 @@ async function assembleIdentity(
     store,
     clock,
     breaker,
-    { ...resolve, size: CACHED_TOKENS },
+    { ...resolve, size: CACHED_TOKENS, failures: null },
     { lookup: () => {} },
   );
   const directory = new ZoneDirectory(store, clock, breaker, resolve);

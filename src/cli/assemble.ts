@@ -10,6 +10,7 @@ import { UsageQueue } from '../gateway/account/usage-queue.ts';
 import { ViolationQueue } from '../gateway/account/violation-queue.ts';
 import type { Upstreams } from '../gateway/forward/upstreams.ts';
 import { LiveStreams } from '../gateway/live-streams.ts';
+import { FailureLimit } from '../gateway/resolve/failure-limit.ts';
 import { Resolver } from '../gateway/resolve/resolver.ts';
 import { createFastTransport } from '../gateway/transport/fast/server.ts';
 import { createGeneralTransport, type GeneralTransport } from '../gateway/transport/general/server.ts';
@@ -67,11 +68,12 @@ export async function assembleGateway(
   const lookups = { hit: 0, miss: 0, stale: 0, unknown: 0, junk: 0 };
   const { resolve } = config;
 
+  const failures = new FailureLimit(clock);
   const resolver = new Resolver(
     store,
     clock,
     breaker,
-    { ...resolve, size: resolve.cacheSize },
+    { ...resolve, size: resolve.cacheSize, failures },
     {
       lookup: (answer) => {
         lookups[answer] += 1;
@@ -93,6 +95,7 @@ export async function assembleGateway(
     log,
     breaker,
     resolver,
+    failures,
     zones: new ZoneStage(directory),
     ledger: store.ledger,
     fallback: new InProcessLedger(clock),

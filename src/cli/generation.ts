@@ -19,6 +19,7 @@ import { LimitStage } from '../gateway/limit/limit-stage.ts';
 import { headRules } from '../gateway/listen/head.ts';
 import type { LiveStreams } from '../gateway/live-streams.ts';
 import { type OnBug, Pipeline } from '../gateway/pipeline.ts';
+import type { FailureLimit } from '../gateway/resolve/failure-limit.ts';
 import type { Resolver } from '../gateway/resolve/resolver.ts';
 import type { GeneralTransportOptions } from '../gateway/transport/general/options.ts';
 import type { WebSocketOptions } from '../gateway/transport/general/websocket.ts';
@@ -40,6 +41,8 @@ export interface LastingParts {
   readonly log: Logger;
   readonly breaker: Breaker;
   readonly resolver: Resolver;
+  /** The one that the resolver has. */
+  readonly failures: FailureLimit;
   readonly zones: ZoneStage;
   readonly ledger: LimitLedger;
   /** Counts while the store is away. */
@@ -79,11 +82,13 @@ export function createGeneration(config: Config, parts: LastingParts, before: Ge
 }
 
 function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
-  const { clock, log, breaker, requests, onBug } = parts;
+  const { clock, log, breaker, failures, requests, onBug } = parts;
   const { limit } = config;
+  failures.goBy(config.resolve.failures, trustedProxies);
   const unmatched = { name: UNMATCHED, match: [], ...limit.unmatched };
   const gate = createGate({
     resolver: parts.resolver,
+    failures,
     trustedProxies,
     zones: parts.zones,
     endpointOf: tightestReading(compileEndpoints(config.endpoints, unmatched)),

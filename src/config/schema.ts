@@ -100,8 +100,24 @@ export const store = z.discriminatedUnion(
   },
 );
 
+const window = duration('1s', '1d')
+  .refine((milliseconds) => milliseconds % 1000 === 0, { error: 'must be whole seconds, such as 60s' })
+  .transform((milliseconds) => milliseconds / 1000);
+
+/** Names a setting as the domain's `Endpoint` has it. */
+function inSeconds<T extends { window: number }>({ window: windowSeconds, ...others }: T) {
+  return { ...others, windowSeconds };
+}
+
 const PEPPER =
   'a secret of 32 to 1024 characters, at least 8 of them different; `openssl rand -hex 32` makes one';
+
+const failures = section({
+  max: integer(1, 1_000_000)
+    .prefault(100)
+    .describe('Failed authentications of one address in a window; IPv6 addresses of one /64 are one.'),
+  window: window.prefault('60s').describe('Length of that window, in whole seconds.'),
+}).transform(inSeconds);
 
 export const resolve = section({
   prefix: word('2 to 10 small letters and digits that begin with a letter', /^[a-z][a-z0-9]{1,9}$/)
@@ -134,6 +150,11 @@ export const resolve = section({
   staleFor: duration('0s', '1d')
     .prefault('60s')
     .describe('Oldest answer that is used while the store is away.'),
+  failures: orNull(failures)
+    .prefault({})
+    .describe(
+      'How often an address may come with what is no token before this gateway looks none of its up any more; null for no bound.',
+    ),
 });
 
 export const zone = section({
@@ -148,15 +169,6 @@ const MAX = 'a whole number from 1 to 1000000000, or unlimited';
 const max = z.union([integer(1, 1_000_000_000, MAX), z.literal('unlimited').transform(() => null)], {
   error: mustBe(MAX),
 });
-const window = duration('1s', '1d')
-  .refine((milliseconds) => milliseconds % 1000 === 0, { error: 'must be whole seconds, such as 60s' })
-  .transform((milliseconds) => milliseconds / 1000);
-
-/** Names a setting as the domain's `Endpoint` has it. */
-function inSeconds<T extends { window: number }>({ window: windowSeconds, ...others }: T) {
-  return { ...others, windowSeconds };
-}
-
 export const limit = section({
   defaultPercentage: integer(0, 100)
     .prefault(50)

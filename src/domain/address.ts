@@ -41,6 +41,13 @@ export function formatAddress(address: Address): string {
   return new ipaddr.IPv6(groups).toRFC5952String();
 }
 
+/** The network that one caller usually has to himself, as text: an IPv4 address, or the /64 of an IPv6 address. */
+export function networkOf(address: Address): string {
+  if (address.family === 4) return formatAddress(address);
+  const [first = 0, second = 0] = address.words;
+  return `${formatAddress({ family: 6, words: [first, second, 0, 0] })}/64`;
+}
+
 /** Orders addresses of one family: negative when `a` lies before `b`, 0 when they are equal. */
 export function compareAddresses(a: Address, b: Address): number {
   for (let i = 0; i < a.words.length; i++) {

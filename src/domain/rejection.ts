@@ -96,6 +96,10 @@ export const REJECTIONS = {
   'resolve.expired': invalidToken,
   'resolve.owner-inactive': invalidToken,
   'resolve.agent-inactive': invalidToken,
+  'resolve.too-many-failures': {
+    ...limited,
+    cause: 'Too many requests from this address had no valid token. Repeat the request later.',
+  },
   'resolve.store-away': storeAway,
   'zone.outside': forbidden,
   'zone.undecidable': forbidden,

@@ -6,6 +6,7 @@ import type { Credential } from '../domain/token.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Arrival, type Decision, permit, reject } from './decision.ts';
 import type { LimitStage, LimitVerdict } from './limit/limit-stage.ts';
+import type { FailureLimit } from './resolve/failure-limit.ts';
 import type { Resolution, Resolver } from './resolve/resolver.ts';
 import type { ZoneStage } from './zone/zone-stage.ts';
 
@@ -14,6 +15,8 @@ export type Gate = (arrival: Arrival) => Decision | Promise<Decision>;
 
 export interface GateParts {
   readonly resolver: Resolver;
+  /** The one that the resolver has. */
+  readonly failures: FailureLimit | null;
   /** The deployment's own proxies. */
   readonly trustedProxies: AddressSet;
   readonly zones: ZoneStage;
@@ -29,8 +32,13 @@ const STORE_AWAY_RETRY_SECONDS = 1;
  * The gate: turns what a request shows into a permit or a rejection, and knows nothing of sockets. Each of the
  * three steps takes what the one before it found, and waits only when that had to ask the store.
  */
-export function createGate({ resolver, trustedProxies, zones, endpointOf, limits, clock }: GateParts): Gate {
+export function createGate(parts: GateParts): Gate {
+  const { resolver, failures, trustedProxies, zones, endpointOf, limits, clock } = parts;
+
   function afterResolve(arrival: Arrival, found: Resolution): Decision | Promise<Decision> {
+    if (found === 'resolve.too-many-failures') {
+      return reject(found, { retryAfterSeconds: failures?.retryAfterSeconds(arrival) ?? null });
+    }
     if (typeof found === 'string') return reject(found, { retryAfterSeconds: retryAfter(found) });
     const { credential } = found;
     const chain = readChain(arrival.peer, arrival.forwardedFor, trustedProxies);
@@ -76,7 +84,7 @@ export function createGate({ resolver, trustedProxies, zones, endpointOf, limits
   }
 
   return (arrival) => {
-    const found = resolver.resolve(arrival.credential);
+    const found = resolver.resolve(arrival.credential, arrival);
     if (found instanceof Promise) return found.then((late) => afterResolve(arrival, late));
     return afterResolve(arrival, found);
   };

@@ -7,6 +7,7 @@ import type { Token } from '../../src/domain/token.ts';
 import type { Arrival, Decision } from '../../src/gateway/decision.ts';
 import { createGate, type Gate } from '../../src/gateway/gate.ts';
 import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
+import { FailureLimit } from '../../src/gateway/resolve/failure-limit.ts';
 import { Resolver } from '../../src/gateway/resolve/resolver.ts';
 import { ZoneDirectory } from '../../src/gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../../src/gateway/zone/zone-stage.ts';
@@ -36,15 +37,19 @@ beforeEach(async () => {
   ]);
   const breaker = new Breaker(clock, 1_000);
   const fresh = { freshFor: 5_000, staleFor: 60_000 };
+  const trustedProxies = compileAddressSet(['10.0.0.0/8']);
+  const failures = new FailureLimit(clock);
+  failures.goBy({ max: 3, windowSeconds: 60 }, trustedProxies);
   gate = createGate({
+    failures,
     resolver: new Resolver(
       store,
       clock,
       breaker,
-      { prefix: 'tg', pepper: null, size: 100, negativeFreshFor: 5_000, ...fresh },
+      { prefix: 'tg', pepper: null, failures, size: 100, negativeFreshFor: 5_000, ...fresh },
       { lookup: () => {} },
     ),
-    trustedProxies: compileAddressSet(['10.0.0.0/8']),
+    trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
     endpointOf: compileEndpoints([users, keys], unmatched),
     limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
@@ -161,5 +166,19 @@ describe('the gate', () => {
     const forwardedFor = '192.0.2.7';
     expect(codeOf(await ask(secret, { peer: OUTSIDE, forwardedFor }))).toBe('zone.outside');
     expect(codeOf(await ask(secret, { peer: '10.0.0.1', forwardedFor }))).toBe('permit');
+  });
+
+  it('looks no token up for an address that has failed too often, and says when it may come back', async () => {
+    const { secret } = await issue();
+    for (let times = 0; times < 3; times++) {
+      expect(codeOf(await ask(mintSecret('tg'), { peer: '10.0.0.1', forwardedFor: OUTSIDE }))).toBe(
+        'resolve.unknown',
+      );
+    }
+    clock.advance(10_000);
+    const refused = { code: 'resolve.too-many-failures', retryAfterSeconds: 50, credential: null };
+    expect(await ask(secret, { peer: OUTSIDE })).toMatchObject(refused);
+    expect(codeOf(await ask(secret))).toBe('permit');
+    expect(codeOf(await ask(secret, { peer: OUTSIDE }))).toBe('permit');
   });
 });

@@ -92,13 +92,14 @@ export async function startWebSocketGateway(options: WebSocketGatewayOptions): P
     source,
     clock,
     breaker,
-    { prefix: 'tg', pepper: null, size: 1_000, negativeFreshFor: 5_000, ...fresh },
+    { prefix: 'tg', pepper: null, failures: null, size: 1_000, negativeFreshFor: 5_000, ...fresh },
     { lookup: () => {} },
   );
   const trusted = compileAddressSet([]);
   const scarce = { name: 'scarce', match: ['GET /scarce'], max: 2, windowSeconds: 60 };
   const rest = { name: 'rest', match: ['* /**'], max: null, windowSeconds: 60 };
   const gate = createGate({
+    failures: null,
     resolver,
     trustedProxies: trusted,
     zones: new ZoneStage(new ZoneDirectory(source, clock, breaker, fresh)),

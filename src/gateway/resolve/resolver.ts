@@ -4,6 +4,7 @@ import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts'
 import { acceptsSecret, unusable } from '../../domain/token.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { FailureLimit, Whence } from './failure-limit.ts';
 import { isCurrent, type KnownToken } from './known-token.ts';
 import { TokenCache, type TokenCacheOptions } from './token-cache.ts';
 
@@ -14,6 +15,8 @@ export interface ResolverOptions extends TokenCacheOptions {
   readonly pepper: string | null;
   /** For how long a token is served from the cache while the store is away, in milliseconds since it was read. */
   readonly staleFor: number;
+  /** Bounds what an address may guess; null where nothing does. */
+  readonly failures: FailureLimit | null;
 }
 
 /** Counts what the cache answered. */
@@ -71,19 +74,27 @@ export class Resolver {
     return this.#cache.size;
   }
 
-  /** Resolves the bare secret of a request. Answers at once when the cache can be believed. */
-  resolve(secret: string | null): Resolution | Promise<Resolution> {
+  /** Of how many secrets the cache holds that there is no such token. */
+  get cachedUnknown(): number {
+    return this.#cache.unknownSize;
+  }
+
+  /**
+   * Resolves the bare secret of a request. Answers at once when the cache can be believed.
+   * @param from whose failures are counted; null where nobody's are. A token that the cache holds never asks for it
+   */
+  resolve(secret: string | null, from: Whence | null = null): Resolution | Promise<Resolution> {
     if (secret === null) return 'resolve.missing';
     const { prefix, pepper } = this.#options;
     if (judgeSecret(secret, prefix) === 'junk') {
       this.#events.lookup('junk');
-      return 'resolve.malformed';
+      return this.#failed('resolve.malformed', from);
     }
-    return this.resolveHash(secretIndex(secret, pepper));
+    return this.resolveHash(secretIndex(secret, pepper), from);
   }
 
-  /** The same by the secret's index, for those who hold a live connection and no secret. */
-  resolveHash(hash: string): Resolution | Promise<Resolution> {
+  /** The same by the secret's index; also for those who hold a live connection and no secret. */
+  resolveHash(hash: string, from: Whence | null = null): Resolution | Promise<Resolution> {
     const now = this.#clock.monotonic();
     const known = this.#cache.get(hash);
     if (known !== undefined) {
@@ -95,8 +106,29 @@ export class Resolver {
       }
     } else if (this.#cache.isUnknown(hash, now)) {
       this.#events.lookup('unknown');
-      return 'resolve.unknown';
+      return this.#failed('resolve.unknown', from);
+    } else if (from !== null && this.#options.failures !== null) {
+      return this.#lookUpFor(from, hash, this.#options.failures);
     }
+    return this.#lookUp(hash);
+  }
+
+  /** Looks up what the cache does not hold, unless its caller has failed too often. */
+  #lookUpFor(from: Whence, hash: string, failures: FailureLimit): Resolution | Promise<Resolution> {
+    if (!failures.mayLookUp(from)) return 'resolve.too-many-failures';
+    const answer = this.#lookUp(hash);
+    const lookedUp = (found: Resolution) => {
+      failures.lookedUp(from, found === 'resolve.unknown');
+      return found;
+    };
+    if (!(answer instanceof Promise)) return lookedUp(answer);
+    return answer.then(lookedUp, (bug: unknown) => {
+      failures.lookedUp(from, false);
+      throw bug;
+    });
+  }
+
+  #lookUp(hash: string): Resolution | Promise<Resolution> {
     if (!this.#breaker.allows()) return this.#withoutStore(hash);
     return this.#read(hash).then(
       (found) => {
@@ -119,6 +151,12 @@ export class Resolver {
   /** Changes may have been missed. */
   gap(): void {
     this.changed({ of: 'everything' });
+  }
+
+  /** Counts a failure that cost no look-up, and says what to answer. */
+  #failed(code: RejectionCode, from: Whence | null): RejectionCode {
+    const { failures } = this.#options;
+    return from === null || failures === null || failures.failed(from) ? code : 'resolve.too-many-failures';
   }
 
   #judge(known: KnownToken, hash: string): Resolution {

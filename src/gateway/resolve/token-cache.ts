@@ -40,6 +40,10 @@ export class TokenCache {
     return this.#known.size;
   }
 
+  get unknownSize(): number {
+    return this.#unknown.size;
+  }
+
   /** The entry, believed or not. */
   get(hash: string): KnownToken | undefined {
     return this.#known.get(hash);

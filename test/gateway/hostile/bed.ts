@@ -94,10 +94,11 @@ export async function openBed(start: StartTransport): Promise<Bed> {
     store,
     clock,
     breaker,
-    { prefix: 'tg', pepper: null, size: 100, negativeFreshFor: 5_000, ...fresh },
+    { prefix: 'tg', pepper: null, failures: null, size: 100, negativeFreshFor: 5_000, ...fresh },
     { lookup: () => {} },
   );
   const gate = createGate({
+    failures: null,
     resolver,
     trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),

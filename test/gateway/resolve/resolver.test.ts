@@ -35,7 +35,15 @@ beforeEach(async () => {
     source,
     clock,
     new Breaker(clock, BREAKER),
-    { prefix: 'tg', pepper: null, size: 100, freshFor: FRESH, negativeFreshFor: NEGATIVE, staleFor: STALE },
+    {
+      prefix: 'tg',
+      pepper: null,
+      failures: null,
+      size: 100,
+      freshFor: FRESH,
+      negativeFreshFor: NEGATIVE,
+      staleFor: STALE,
+    },
     { lookup: (answer) => lookups.push(answer) },
   );
 });
