@@ -46,6 +46,8 @@ export interface Gateway {
    */
   adopt(config: Config): void;
   readonly metrics: MetricSources;
+  /** What is wrong with a stage's access to the store, in one line; null when nothing is. */
+  readonly components: Readonly<Record<'resolve' | 'limit', () => string | null>>;
   /** Stops accepting, lets what is under way end within the time, writes what waits, and closes connections. */
   stop(graceMs: number): Promise<void>;
 }
@@ -61,10 +63,22 @@ export async function assembleGateway(
   log: Logger,
 ): Promise<Gateway> {
   quickenStringMethods();
-  const breaker = new Breaker(clock, STORE_RETRY_MS, (open) => {
-    if (open) log.error({ component: 'store' }, 'the store is away: going on with what is known');
-    else log.info({ component: 'store' }, 'the store is back');
-  });
+  const onStoreAway = (component: string, goesOn: string) => (reason: string | null) => {
+    if (reason === null) log.info({ component }, 'the store is back');
+    else log.error({ component, reason }, `the store is away: ${goesOn}`);
+  };
+  const breaker = new Breaker(
+    clock,
+    STORE_RETRY_MS,
+    onStoreAway('resolve', 'going on with the tokens that are known'),
+  );
+  // Apart, since a store may refuse to write and still answer; within, so that no request waits for it twice.
+  const budgets = new Breaker(
+    clock,
+    STORE_RETRY_MS,
+    onStoreAway('limit', 'going on as limit.onStoreAway says'),
+    breaker,
+  );
   const lookups = { hit: 0, miss: 0, stale: 0, unknown: 0, junk: 0 };
   const { resolve } = config;
 
@@ -93,7 +107,7 @@ export async function assembleGateway(
   const parts: LastingParts = {
     clock,
     log,
-    breaker,
+    budgets,
     resolver,
     failures,
     zones: new ZoneStage(directory),
@@ -113,7 +127,9 @@ export async function assembleGateway(
 
   const mayStay = (credential: Credential) => stays(resolver, credential);
   const stopStreamChecks = streams.recheckEvery(STREAM_CHECK_MS, clock, mayStay);
+  let observeLag = (_: number) => {};
   const unsubscribe = await store.subscribe({
+    onLag: (lagMs) => observeLag(lagMs / 1000),
     onChange(change) {
       resolver.changed(change);
       directory.changed(change);
@@ -144,9 +160,13 @@ export async function assembleGateway(
       usageDropped: () => usage.dropped,
       eventsDepth: () => violations.depth,
       eventsDropped: () => violations.dropped,
-      storeAway: () => breaker.open,
+      storeAway: () => budgets.open,
+      onChangeLag(observe) {
+        observeLag = observe;
+      },
       openConnections: () => transport.open + upgrades.open,
     },
+    components: { resolve: () => breaker.reason, limit: () => budgets.reason },
     stop: (graceMs) => stop(graceMs, upgrades),
   };
 

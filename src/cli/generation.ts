@@ -39,7 +39,8 @@ const WEBSOCKET_CLOSE_MS = 2_000;
 export interface LastingParts {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly breaker: Breaker;
+  /** Around the ledger. */
+  readonly budgets: Breaker;
   readonly resolver: Resolver;
   /** The one that the resolver has. */
   readonly failures: FailureLimit;
@@ -82,7 +83,7 @@ export function createGeneration(config: Config, parts: LastingParts, before: Ge
 }
 
 function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
-  const { clock, log, breaker, failures, requests, onBug } = parts;
+  const { clock, log, budgets, failures, requests, onBug } = parts;
   const { limit } = config;
   failures.goBy(config.resolve.failures, trustedProxies);
   const unmatched = { name: UNMATCHED, match: [], ...limit.unmatched };
@@ -92,7 +93,7 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
     trustedProxies,
     zones: parts.zones,
     endpointOf: tightestReading(compileEndpoints(config.endpoints, unmatched)),
-    limits: new LimitStage(parts.ledger, parts.fallback, clock, breaker, limit),
+    limits: new LimitStage(parts.ledger, parts.fallback, clock, budgets, limit),
     clock,
   });
   const account = createAccount({

@@ -100,7 +100,7 @@ async function start(
   const health = createHealthServer({
     metrics: createMetrics(gateway?.metrics ?? null),
     accepting,
-    components: { store: () => store.trouble() },
+    components: { store: () => store.trouble(), ...gateway?.components },
   });
   const metrics = await listening(health, listen.metrics.port, listen.metrics.host);
   // Stops last, so that those who ask see how the rest stops.

@@ -48,6 +48,11 @@ export interface ChangeListener {
   onChange(change: Change): void;
   /** Changes may have been missed: nothing read before this moment is to be believed until it is read again. */
   onGap(): void;
+  /**
+   * Changes that were pushed have been acted on, so long after they were committed: milliseconds, never too few. Not
+   * told where the store cannot know.
+   */
+  onLag?(lagMs: number): void;
 }
 
 /** Pushes what any process wrote to this store. */

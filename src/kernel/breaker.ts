@@ -3,30 +3,43 @@ import type { Clock } from './clock.ts';
 /**
  * Keeps callers from waiting for something that has just failed to answer. Closed: everybody may call. After a
  * failure it is open for `retryAfterMs`, during which nobody should; then one caller at a time may try, until one
- * succeeds.
+ * succeeds. It may stand within another: while that is open, nobody tries here either.
  */
 export class Breaker {
   readonly #clock: Clock;
   readonly #retryAfterMs: number;
-  /** Told each time the breaker opens or closes, not at each failure. */
-  readonly #onTransition: (open: boolean) => void;
-  #open = false;
+  /** Told each time the breaker opens, with the reason, or closes, with null; not at each failure. */
+  readonly #onTransition: (reason: string | null) => void;
+  readonly #within: Breaker | null;
+  #reason: string | null = null;
   /** Monotonic milliseconds from which the next trial is allowed, while open. */
   #nextTrialAt = 0;
 
-  constructor(clock: Clock, retryAfterMs: number, onTransition: (open: boolean) => void = () => {}) {
+  constructor(
+    clock: Clock,
+    retryAfterMs: number,
+    onTransition: (reason: string | null) => void = () => {},
+    within: Breaker | null = null,
+  ) {
     this.#clock = clock;
     this.#retryAfterMs = retryAfterMs;
     this.#onTransition = onTransition;
+    this.#within = within;
+  }
+
+  /** Why it opened itself, in one line for people; null while it is closed. */
+  get reason(): string | null {
+    return this.#reason;
   }
 
   get open(): boolean {
-    return this.#open;
+    return this.#reason !== null || (this.#within?.open ?? false);
   }
 
   /** Whether a call is worth making now. While open, an answer of true uses up the trial of this interval. */
   allows(): boolean {
-    if (!this.#open) return true;
+    if (this.#within?.open) return false;
+    if (this.#reason === null) return true;
     const now = this.#clock.monotonic();
     if (now < this.#nextTrialAt) return false;
     this.#nextTrialAt = now + this.#retryAfterMs;
@@ -34,15 +47,16 @@ export class Breaker {
   }
 
   succeeded(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#onTransition(false);
+    if (this.#reason === null) return;
+    this.#reason = null;
+    this.#onTransition(null);
   }
 
-  failed(): void {
+  /** @param reason in one line for people */
+  failed(reason: string): void {
     this.#nextTrialAt = this.#clock.monotonic() + this.#retryAfterMs;
-    if (this.#open) return;
-    this.#open = true;
-    this.#onTransition(true);
+    const wasOpen = this.#reason !== null;
+    this.#reason = reason;
+    if (!wasOpen) this.#onTransition(reason);
   }
 }

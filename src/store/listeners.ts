@@ -12,9 +12,12 @@ export class Listeners {
     };
   }
 
-  changed(changes: readonly Change[]): void {
+  /** @param lag for how long at the most the changes have been written, in milliseconds; null where that is not known */
+  changed(changes: readonly Change[], lag: () => number | null = () => null): void {
     for (const listener of this.#listeners) {
       for (const change of changes) listener.onChange(change);
+      const lagMs = lag();
+      if (lagMs !== null) listener.onLag?.(lagMs);
     }
   }
 

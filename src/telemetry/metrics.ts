@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { RequestCounts } from './request-counts.ts';
 
 /** What the metrics read when they are scraped. Everything here is cheap to ask and bounded in size. */
@@ -13,7 +13,12 @@ export interface MetricSources {
   readonly eventsDropped: () => number;
   readonly storeAway: () => boolean;
   readonly openConnections: () => number;
+  /** Whom to tell, from now on, how long each change was under way when it was acted on: seconds. */
+  readonly onChangeLag: (observe: (seconds: number) => void) => void;
 }
+
+/** Where a push is quick, where it is still within what is wanted, and where it is not: seconds. */
+const LAG_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
  * Declares every metric once; each reads its source when scraped, so a request costs no label set.
@@ -46,6 +51,13 @@ export function createMetrics(sources: MetricSources | null): Registry {
       for (const [answer, count] of Object.entries(sources.lookups)) this.inc({ answer }, count);
     },
   });
+  const changeLag = new Histogram({
+    name: 'tollgate_change_lag_seconds',
+    help: 'How long pushed changes had been committed, at the most, when this gateway acted on them.',
+    buckets: LAG_BUCKETS,
+    registers,
+  });
+  sources.onChangeLag((seconds) => changeLag.observe(seconds));
   gauge('tollgate_cached_tokens', 'Tokens in the cache of this process.', sources.cachedTokens);
   gauge('tollgate_usage_queue_depth', 'Tokens whose last use waits to be written.', sources.usageDepth);
   gauge(

@@ -12,7 +12,7 @@ import { aServer, open, rawClient } from './redis-bench.ts';
 const HOUR = 3600;
 
 async function aSource(url: string): Promise<{ source: LeaseSource; close: () => void }> {
-  const connection = new Connection({ url, commandTimeoutMs: 5_000 }, () => {});
+  const connection = new Connection({ url, prefix: 'tg:', commandTimeoutMs: 5_000 }, () => {});
   await connection.firstAttempt();
   return { source: new RedisLeaseSource(connection, 'tg:'), close: () => connection.close() };
 }

@@ -35,7 +35,7 @@ describe('budgets in Redis', () => {
     const { store } = await open(server.url);
     const { resetAt } = await store.ledger.spend({ endpoint, tokenId: 'a', share: 50 });
     const raw = rawClient(server.url);
-    expect(await raw.keys('*')).toEqual([windowKey('tg:', 'users')]);
+    expect((await raw.keys('*')).sort()).toEqual(['tg:{m}:identity', windowKey('tg:', 'users')].sort());
     expect(await raw.pexpiretime(windowKey('tg:', 'users'))).toBe(resetAt);
   });
 });
@@ -49,7 +49,7 @@ describe('a large commit', () => {
     readonly #before: (script: Script) => Promise<void>;
 
     constructor(url: string, before: (script: Script) => Promise<void>) {
-      super({ url, commandTimeoutMs: 5_000 }, () => {});
+      super({ url, prefix: 'tg:', commandTimeoutMs: 5_000 }, () => {});
       this.#before = before;
     }
 

@@ -48,12 +48,13 @@ describe('a subscription', () => {
   it('that cannot stand yet is a gap for a new listener, and another when it stands', async () => {
     const server = await aServer();
     await server.kill();
-    const { store } = await open(server.url);
+    const { store, logged } = await open(server.url);
     const ear = new Ear();
     await store.subscribe(ear);
     expect(ear.gaps).toBe(1);
     await server.restart();
     await ear.until(() => ear.gaps === 2);
+    await logged(/answers again/);
     await store.commit([{ put: 'user', user: aUser() }]);
     await ear.until(() => ear.changes.length > 0);
   });

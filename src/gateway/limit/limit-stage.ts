@@ -66,7 +66,7 @@ export class LimitStage {
       },
       (error: unknown) => {
         if (!(error instanceof StoreAway)) throw error;
-        this.#breaker.failed();
+        this.#breaker.failed(error.message);
         return this.#withoutStore(spend);
       },
     );

@@ -209,7 +209,7 @@ export class Resolver {
         return known;
       }
     } catch (error) {
-      if (error instanceof StoreAway) this.#breaker.failed();
+      if (error instanceof StoreAway) this.#breaker.failed(error.message);
       throw error;
     } finally {
       this.#flights.delete(hash);

@@ -103,7 +103,7 @@ export class ZoneDirectory {
       }
     } catch (error) {
       this.#doubtful = true;
-      if (error instanceof StoreAway) this.#breaker.failed();
+      if (error instanceof StoreAway) this.#breaker.failed(error.message);
       throw error;
     }
   }

@@ -1,15 +1,20 @@
+import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { StoreAway } from '../../domain/store.ts';
-import type { Script } from './script.ts';
+import { GONE, managementKey, type Script } from './script.ts';
+
+export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Told once each time Redis goes away and comes back, in one line for people. Holds no secret. */
-export type OnLog = (level: 'info' | 'warn', line: string) => void;
+export type OnLog = (level: LogLevel, line: string) => void;
 
 export interface ConnectionOptions {
   /** `redis://[[user]:password@]host[:port][/db]`, or `rediss://` for TLS. */
   readonly url: string;
   /** How long one command may take, in milliseconds. */
   readonly commandTimeoutMs: number;
+  /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
+  readonly prefix: string;
 }
 
 const RECONNECT_MS_MIN = 50;
@@ -23,7 +28,10 @@ const CONNECT_TIMEOUT_MS = 2_000;
  * connection answers.
  * @throws Error when the URL is none
  */
-export function createClient({ url, commandTimeoutMs }: ConnectionOptions): Redis {
+export function createClient({
+  url,
+  commandTimeoutMs,
+}: Pick<ConnectionOptions, 'url' | 'commandTimeoutMs'>): Redis {
   return new Redis(url, {
     commandTimeout: commandTimeoutMs,
     socketTimeout: 2 * commandTimeoutMs,
@@ -53,68 +61,130 @@ export function reasonOf(error: unknown): string {
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 }
 
-/** The connection for commands. Whatever keeps Redis from answering becomes StoreAway. */
+/**
+ * The connection for commands. Whatever keeps Redis from answering becomes StoreAway. So does a database that is not
+ * the one that was there before, because it was emptied or is another's: it answers every question, and every answer
+ * is wrong (docs/adr/0011-revocation-and-a-store-that-may-fail.md).
+ */
 export class Connection {
   /** Where Redis is, for people: without user and password. */
   readonly address: string;
   readonly #redis: Redis;
   readonly #onLog: OnLog;
-  /** Why there is no connection just now; null when there is one. */
-  #problem: string | null = 'not connected yet';
+  readonly #identityKey: string;
+  /** The identity of the data that this process has worked with; null before there was any. */
+  #identity: string | null = null;
+  #identifying: Promise<void> | null = null;
+  /** Why nothing can be asked just now; null when it can. */
+  #problem: string | null = 'does not answer: not connected yet';
+  /** What was logged last and still holds; null after Redis came back. */
+  #told: string | null = null;
   #lastError: string | null = null;
-  #everLost = false;
 
   /** @throws Error when the URL is none */
   constructor(options: ConnectionOptions, onLog: OnLog) {
     const { hostname, port } = new URL(options.url);
     this.address = `${hostname}:${port === '' ? 6379 : port}`;
     this.#onLog = onLog;
+    this.#identityKey = managementKey(options.prefix, 'identity');
     this.#redis = createClient(options);
     this.#redis.on('error', (error) => {
       this.#lastError = reasonOf(error);
     });
     this.#redis.on('close', () => this.#lost());
-    this.#redis.on('ready', () => this.#found());
+    this.#redis.on('ready', () => void this.#identify());
   }
 
-  firstAttempt(): Promise<void> {
-    return firstAttempt(this.#redis);
+  /** Resolves once it is known whether Redis answers. */
+  async firstAttempt(): Promise<void> {
+    await firstAttempt(this.#redis);
+    await this.#identifying;
   }
 
   /** Runs a script. @throws StoreAway */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return this.ask((redis) => runScript(redis, script, keys, args));
+    return this.ask((redis) => {
+      if (!script.guarded) return runScript(redis, script, keys, args);
+      return runScript(redis, script, [...keys, this.#identityKey], [...args, this.#identity ?? '']);
+    });
   }
 
   /** Asks Redis something. @throws StoreAway when it does not answer, or answers that it cannot */
   async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+    if (this.#problem !== null) {
+      // What is away with its connection comes back with it; what is away on one is looked for by who asks.
+      if (this.#redis.status === 'ready') void this.#identify();
+      throw this.#away(this.#problem);
+    }
     try {
       return await question(this.#redis);
     } catch (error) {
-      const reason = this.#problem ?? reasonOf(error);
-      throw new StoreAway(`Redis at ${this.address} does not answer: ${reason}`, { cause: error });
+      const reason = reasonOf(error);
+      if (reason.startsWith(GONE)) this.#gone();
+      throw this.#away(this.#problem ?? `does not answer: ${reason}`, error);
     }
   }
 
   close(): void {
     this.#redis.removeAllListeners('close');
-    this.#problem = 'the store was closed';
+    this.#problem = 'does not answer: the store was closed';
     this.#redis.disconnect();
+  }
+
+  /** Finds out whether this is the data that was there before; a database that never held any gets its identity. */
+  #identify(): Promise<void> {
+    this.#identifying ??= this.#readIdentity()
+      .then((found) => {
+        this.#identity ??= found;
+        if (found === this.#identity) this.#found();
+        else this.#gone();
+      })
+      .catch((error: unknown) => this.#fails(reasonOf(error)))
+      .finally(() => {
+        this.#identifying = null;
+      });
+    return this.#identifying;
+  }
+
+  async #readIdentity(): Promise<string | null> {
+    const found = await this.#redis.get(this.#identityKey);
+    if (found !== null || this.#identity !== null) return found;
+    // Of several that come first, one gives the identity.
+    await this.#redis.set(this.#identityKey, randomUUID(), 'NX');
+    return this.#redis.get(this.#identityKey);
   }
 
   #lost(): void {
     const reason = this.#lastError ?? 'it closed the connection';
     this.#lastError = null;
-    if (this.#problem === null || !this.#everLost) {
-      this.#onLog('warn', `Redis at ${this.address} is away: ${reason}`);
-    }
-    this.#everLost = true;
-    this.#problem = reason;
+    this.#fails(reason);
+  }
+
+  #fails(reason: string): void {
+    this.#problem = `does not answer: ${reason}`;
+    if (this.#told === null) this.#tell('warn', `is away: ${reason}`);
+  }
+
+  #gone(): void {
+    this.#problem =
+      'has lost its data, or is another: give it back what it held, or restart Tollgate to begin anew';
+    if (this.#told !== this.#problem) this.#tell('error', this.#problem);
   }
 
   #found(): void {
     this.#problem = null;
-    if (this.#everLost) this.#onLog('info', `Redis at ${this.address} answers again`);
+    if (this.#told === null) return;
+    this.#tell('info', 'answers again');
+    this.#told = null;
+  }
+
+  #tell(level: LogLevel, what: string): void {
+    this.#told = what;
+    this.#onLog(level, `Redis at ${this.address} ${what}`);
+  }
+
+  #away(problem: string, cause?: unknown): StoreAway {
+    return new StoreAway(`Redis at ${this.address} ${problem}`, { cause });
   }
 }
 

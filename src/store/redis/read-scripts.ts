@@ -32,6 +32,18 @@ export const FIND_BY_HASH = script(
   `${CREDENTIAL} return credential(redis.call('HGET', tokenHashes, ARGV[1]))`,
 );
 
+/** ARGV: the record's id. */
+export const RECORD = {
+  user: record('user'),
+  zone: record('zone'),
+  agent: record('agent'),
+  share: record('share'),
+  setting: record('setting'),
+};
+
+/** Every record of that kind; there are few. */
+export const RECORDS = { zone: records('zone'), agent: records('agent') };
+
 /** ARGV: the token's id. */
 export const TOKEN = script(CREDENTIAL_KEYS, `${CREDENTIAL} return credential(ARGV[1])`);
 
@@ -143,6 +155,14 @@ return found`,
 
 export const USER_BY_LOGIN = through('userLogins', 'user');
 export const ZONE_BY_NAME = through('zoneNames', 'zone');
+
+function record(of: KeyName): Script {
+  return script([of], `return redis.call('HGET', ${of}, ARGV[1])`);
+}
+
+function records(of: KeyName): Script {
+  return script([of], `return redis.call('HVALS', ${of})`);
+}
 
 /**
  * The tokens under a user, agent or zone. ARGV: its id; how many. The set holds `id token`, and a space sorts before

@@ -26,6 +26,7 @@ const MANAGEMENT_KEYS = {
   eventTimes: 'event-times',
   told: 'told',
   version: 'version',
+  identity: 'identity',
   sealed: 'sealed',
 };
 
@@ -34,6 +35,8 @@ export type KeyName = keyof typeof MANAGEMENT_KEYS;
 /** A Lua script over keys of management; each is a local variable of that name in it. */
 export interface Script {
   readonly keys: readonly KeyName[];
+  /** Whether it runs only on the data that this process knows: it is given the identity's key and value last. */
+  readonly guarded: boolean;
   readonly lua: string;
   readonly sha: string;
 }
@@ -43,18 +46,27 @@ export function managementKey(prefix: string, name: KeyName): string {
   return `${prefix}{m}:${MANAGEMENT_KEYS[name]}`;
 }
 
+/** How the error begins with which a script refuses to run on other data. */
+export const GONE = 'GONE';
+
+/** A database that was emptied, or is another, has not one record less: it has no answer (docs/adr/0011). */
+const GUARD = `
+local identity = table.remove(ARGV)
+if redis.call('GET', table.remove(KEYS)) ~= identity then return redis.error_reply('${GONE} the data is not there') end
+`;
+
 /** Makes a script of its body, before which its keys are named in their order. */
 export function script(keys: readonly KeyName[], body: string): Script {
   const names = keys.map((name, index) => `local ${name} = KEYS[${index + 1}]`);
-  return luaScript(keys, `${names.join('\n')}\n${body}`);
+  return luaScript(keys, `${GUARD}${names.join('\n')}\n${body}`, true);
 }
 
 /** Makes a script that is given its keys as they are in Redis. */
 export function bareScript(lua: string): Script {
-  return luaScript([], lua);
+  return luaScript([], lua, false);
 }
 
-function luaScript(keys: readonly KeyName[], lua: string): Script {
+function luaScript(keys: readonly KeyName[], lua: string, guarded: boolean): Script {
   // Redis knows scripts by their SHA-1 (EVALSHA).
-  return { keys, lua, sha: createHash('sha1').update(lua).digest('hex') };
+  return { keys, guarded, lua, sha: createHash('sha1').update(lua).digest('hex') };
 }

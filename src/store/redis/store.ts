@@ -18,7 +18,7 @@ import { conflict, planCommit, unmet } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
 import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
-import { Committer, changesChannel } from './commit.ts';
+import { Committer } from './commit.ts';
 import { Connection, type ConnectionOptions, type OnLog, reasonOf } from './connection.ts';
 import { EventLog } from './event-log.ts';
 import { unfitness } from './fitness.ts';
@@ -26,12 +26,11 @@ import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
 import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { managementKey, type Script } from './script.ts';
+import { ServerClock, timeFrom } from './server-clock.ts';
 import { Subscription } from './subscription.ts';
 import { TOUCH } from './write-scripts.ts';
 
 export interface RedisStoreOptions extends ConnectionOptions {
-  /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
-  readonly prefix: string;
   readonly clock: Clock;
   readonly onLog?: OnLog;
 }
@@ -64,6 +63,7 @@ class ConnectedStore implements RedisStore {
   readonly ledger: LeasedLedger;
   readonly #options: RedisStoreOptions;
   readonly #connection: Connection;
+  readonly #serverClock: ServerClock;
   readonly #subscription: Subscription;
   readonly #committer: Committer;
   readonly #events: EventLog;
@@ -73,7 +73,9 @@ class ConnectedStore implements RedisStore {
     const { prefix, clock, onLog } = options;
     this.#options = options;
     this.#connection = new Connection(options, onLog ?? (() => {}));
-    this.#subscription = new Subscription(options, changesChannel(prefix), this.#listeners, clock);
+    const time = () => this.#connection.ask((redis) => redis.time());
+    this.#serverClock = new ServerClock(clock, async () => timeFrom(await time()));
+    this.#subscription = new Subscription(options, this.#listeners, clock, this.#serverClock);
     this.#committer = new Committer(this.#connection, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
@@ -81,6 +83,7 @@ class ConnectedStore implements RedisStore {
 
   async firstAttempt(): Promise<void> {
     await Promise.all([this.#connection.firstAttempt(), this.#subscription.firstAttempt()]);
+    await this.#serverClock.learn();
     // In the background: nobody waits for it, and where Redis is away the next commit will see to it.
     this.#committer.finishSealed().catch(() => {});
   }
@@ -255,14 +258,12 @@ class ConnectedStore implements RedisStore {
     return answers;
   }
 
-  #one(records: 'user' | 'zone' | 'agent' | 'share' | 'setting', id: string): Promise<string | null> {
-    const key = managementKey(this.#options.prefix, records);
-    return this.#connection.ask((redis) => redis.hget(key, id));
+  #one(records: keyof typeof reads.RECORD, id: string): Promise<unknown> {
+    return this.#run(reads.RECORD[records], id);
   }
 
-  #all(records: 'zone' | 'agent'): Promise<string[]> {
-    const key = managementKey(this.#options.prefix, records);
-    return this.#connection.ask((redis) => redis.hvals(key));
+  async #all(records: keyof typeof reads.RECORDS): Promise<string[]> {
+    return listFrom(await this.#run(reads.RECORDS[records])).map(textFrom);
   }
 }
 

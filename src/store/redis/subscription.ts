@@ -2,7 +2,9 @@ import type { Redis } from 'ioredis';
 import type { Change } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Listeners } from '../listeners.ts';
+import { changesChannel } from './commit.ts';
 import { type ConnectionOptions, createClient, firstAttempt, reasonOf } from './connection.ts';
+import { type ServerClock, timeFrom } from './server-clock.ts';
 
 /** How often to ask for a sign of life: a subscription that is silent because it is dead looks like one without news. */
 const PING_EVERY_MS = 1_000;
@@ -15,13 +17,15 @@ export class Subscription {
   readonly #redis: Redis;
   readonly #channel: string;
   readonly #listeners: Listeners;
+  readonly #serverClock: ServerClock;
   readonly #stopPinging: () => void;
   #subscribing = Promise.resolve();
   #problem: string | null = 'not subscribed yet';
 
-  constructor(options: ConnectionOptions, channel: string, listeners: Listeners, clock: Clock) {
-    this.#channel = channel;
+  constructor(options: ConnectionOptions, listeners: Listeners, clock: Clock, serverClock: ServerClock) {
+    this.#channel = changesChannel(options.prefix);
     this.#listeners = listeners;
+    this.#serverClock = serverClock;
     this.#redis = createClient(options);
     // Why Redis is away is told by the connection for commands.
     this.#redis.on('error', () => {});
@@ -53,6 +57,7 @@ export class Subscription {
       () => {
         this.#problem = null;
         this.#listeners.gap();
+        void this.#serverClock.learn();
       },
       (error: unknown) => {
         this.#problem = reasonOf(error);
@@ -61,28 +66,44 @@ export class Subscription {
   }
 
   #heard(message: string): void {
-    const changes = parsed(message);
-    if (changes === null) this.#listeners.gap();
-    else this.#listeners.changed(changes);
+    const news = parsed(message);
+    if (news === null) {
+      this.#listeners.gap();
+    } else {
+      const { changes, at } = news;
+      this.#listeners.changed(changes, () => (at === null ? null : this.#serverClock.longestSince(at)));
+    }
   }
 
   #lost(): void {
     if (this.#problem === null) this.#listeners.gap();
     this.#problem = 'the connection was closed';
+    this.#serverClock.forget();
   }
 
   #ping(): void {
     // No answer ends the connection (see createClient), and that is noticed above.
-    if (this.#problem === null) this.#redis.ping().catch(() => {});
-    else if (this.#redis.status === 'ready') this.#subscribe();
+    if (this.#problem === null) {
+      this.#redis.ping().catch(() => {});
+      void this.#serverClock.learn();
+    } else if (this.#redis.status === 'ready') this.#subscribe();
   }
 }
 
-/** The changes of a message; null when it is not one of ours, and so may stand for anything. */
-function parsed(message: string): readonly Change[] | null {
+/** What a message says. */
+interface News {
+  readonly changes: readonly Change[];
+  /** When they were committed, by the clock of Redis; null from an earlier version, which did not say. */
+  readonly at: number | null;
+}
+
+/** Null when it is not one of ours, and so may stand for anything. */
+function parsed(message: string): News | null {
   try {
-    const changes: unknown = JSON.parse(message);
-    return Array.isArray(changes) ? changes : null;
+    const news: unknown = JSON.parse(message);
+    if (Array.isArray(news)) return { changes: news, at: null };
+    const { changes, at } = news as { readonly changes: unknown; readonly at: unknown };
+    return Array.isArray(changes) && Array.isArray(at) ? { changes, at: timeFrom(at) } : null;
   } catch {
     return null;
   }

@@ -190,6 +190,14 @@ function write.setting(step) put(setting, step) end
 function write.event(step) append(step.published, step.record) end
 `;
 
+/** Tells every gateway of changes, a JSON list, and when they were committed by this server's clock. */
+const ANNOUNCE = `
+local function announce(channel, changes)
+  local time = redis.call('TIME')
+  redis.call('PUBLISH', channel, '{"at":[' .. time[1] .. ',' .. time[2] .. '],"changes":' .. changes .. '}')
+end
+`;
+
 /**
  * A small commit: all of it, or nothing and the position of what keeps it from being written: of a precondition
  * that does not hold, or of the step that wants what another record holds.
@@ -198,7 +206,7 @@ function write.event(step) append(step.published, step.record) end
  */
 export const COMMIT = script(
   WRITE_KEYS,
-  `${HOLDERS} ${PRECONDITIONS} ${APPEND} ${WRITE}
+  `${HOLDERS} ${PRECONDITIONS} ${APPEND} ${WRITE} ${ANNOUNCE}
 if redis.call('EXISTS', sealed) == 1 then return { 'sealed' } end
 
 local missed = firstUnmet(cjson.decode(ARGV[5]))
@@ -226,9 +234,9 @@ elseif noted > 0 then
   changes[#changes + 1] = { of = 'tokens', hashes = concerned }
 end
 if #changes == 0 then return { 'written', '[]' } end
-local message = cjson.encode(changes)
-redis.call('PUBLISH', ARGV[2], message)
-return { 'written', message }`,
+local listed = cjson.encode(changes)
+announce(ARGV[2], listed)
+return { 'written', listed }`,
 );
 
 /**
@@ -273,7 +281,7 @@ return 'done'`,
  */
 export const WRITE_PART = script(
   WRITE_KEYS,
-  `${APPEND} ${WRITE}
+  `${APPEND} ${WRITE} ${ANNOUNCE}
 local part = redis.call('LINDEX', sealed, 0)
 if not part then return 0 end
 for _, step in ipairs(cjson.decode(part)) do write[step.kind](step) end
@@ -282,7 +290,7 @@ redis.call('LPOP', sealed)
 local left = redis.call('LLEN', sealed)
 if left == 0 then
   redis.call('INCR', version)
-  redis.call('PUBLISH', ARGV[2], ARGV[3])
+  announce(ARGV[2], ARGV[3])
 end
 return left`,
 );

@@ -28,7 +28,7 @@ async function withoutStore(onStoreAway: OnStoreAway) {
     clock.advance(1);
   }
   source.held = true;
-  breaker.failed();
+  breaker.failed('as the test wants it');
   return { stage, source, breaker, clock };
 }
 
