@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
+import { health } from './cli/health.ts';
 import { addManagement } from './cli/manage/commands.ts';
 import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
@@ -27,6 +28,15 @@ program
   .description('Say what is wrong with a configuration, all at once.')
   .action((file: string) => {
     process.exitCode = configCheck(file, process.env, process.stdout);
+  });
+
+program
+  .command('health')
+  .description('Ask a running process whether it is well; exits with 0 or 1.')
+  .option('--url <url>', 'where its metrics and health are', 'http://127.0.0.1:9090')
+  .option('--ready', 'ask whether traffic may come, not only whether it lives', false)
+  .action(async ({ url, ready }: { url: string; ready: boolean }) => {
+    process.exitCode = await health(url, ready ? 'readyz' : 'livez', process.stdout);
   });
 
 program
