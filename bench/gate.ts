@@ -18,7 +18,7 @@ import { openGate } from './tollgate/gate-alone.ts';
 
 /** Some tens of milliseconds each: shorter than most of what else a machine does. */
 const CALLS = 20_000;
-const BATCHES = 60;
+const BATCHES = 40;
 
 /** Paths that callers would send, many of each kind, so that no answer can be one that was just given. */
 const PATHS = Array.from({ length: 512 }, (_, at) => {

@@ -7,6 +7,7 @@ import { UsageQueue } from '../../src/gateway/account/usage-queue.ts';
 import { ViolationQueue } from '../../src/gateway/account/violation-queue.ts';
 import type { Arrival, Decision, Permit } from '../../src/gateway/decision.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
+import { Findings } from '../../src/gateway/findings.ts';
 import { Pipeline } from '../../src/gateway/pipeline.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/telemetry/log.ts';
@@ -65,7 +66,8 @@ function arrivalFrom(secret: string): (path: string) => Arrival {
   const headers = requestHeaders(secret);
   const forwardedFor = headers['X-Forwarded-For'] ?? null;
   const requestId = '0'.repeat(32);
-  const rest = { query: '', credential: secret, peer: '127.0.0.1', forwardedFor };
+  const findings = new Findings();
+  const rest = { query: '', credential: secret, peer: '127.0.0.1', forwardedFor, findings };
   return (path) => ({ requestId, method: 'GET', path, ...rest });
 }
 

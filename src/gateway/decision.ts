@@ -2,6 +2,7 @@ import type { Endpoint } from '../domain/endpoint.ts';
 import type { Spent } from '../domain/limit-ledger.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import type { Credential } from '../domain/token.ts';
+import type { Findings } from './findings.ts';
 
 /** What a request shows the gate; nothing of sockets. Built by the listen stage, which has judged the head. */
 export interface Arrival {
@@ -19,6 +20,8 @@ export interface Arrival {
   readonly peer: string;
   /** All `X-Forwarded-For` values joined with commas in their order, or null. */
   readonly forwardedFor: string | null;
+  /** What was found in `credential`, `peer` and `forwardedFor` before, from whoever has the same three again. */
+  readonly findings?: Findings;
 }
 
 // Not exported: only `permit` below can make the brand.
@@ -57,24 +60,26 @@ export interface Rejection {
 export type Decision = Permit | Rejection;
 
 /** Makes a permit. Only gate.ts may import this; test/architecture.test.ts holds it to that. */
-export function permit(facts: Omit<Permit, 'kind' | typeof decided>): Permit {
-  return { kind: 'permit', ...facts } as Permit;
+export function permit({
+  credential,
+  endpoint,
+  client,
+  spent,
+}: Omit<Permit, 'kind' | typeof decided>): Permit {
+  return { kind: 'permit', credential, endpoint, client, spent } as Permit;
 }
 
 /** Makes a rejection; what is not given is null. */
 export function reject(
   code: RejectionCode,
-  facts: Partial<Omit<Rejection, 'kind' | 'code'>> = {},
+  {
+    credential = null,
+    endpoint = null,
+    client = null,
+    spent = null,
+    windowSeconds = null,
+    retryAfterSeconds = null,
+  }: Partial<Omit<Rejection, 'kind' | 'code'>> = {},
 ): Rejection {
-  return {
-    kind: 'rejection',
-    code,
-    credential: null,
-    endpoint: null,
-    client: null,
-    spent: null,
-    windowSeconds: null,
-    retryAfterSeconds: null,
-    ...facts,
-  };
+  return { kind: 'rejection', code, credential, endpoint, client, spent, windowSeconds, retryAfterSeconds };
 }

@@ -1,4 +1,4 @@
-import { readChain } from '../domain/address-chain.ts';
+import { type AddressChain, readChain } from '../domain/address-chain.ts';
 import type { AddressSet } from '../domain/address-set.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
@@ -41,13 +41,19 @@ export function createGate(parts: GateParts): Gate {
     }
     if (typeof found === 'string') return reject(found, { retryAfterSeconds: retryAfter(found) });
     const { credential } = found;
-    const chain = readChain(arrival.peer, arrival.forwardedFor, trustedProxies);
+    const chain = chainOf(arrival);
     const outside = zones.check(credential, chain);
     const { client } = chain;
     if (outside instanceof Promise) {
       return outside.then((late) => afterZone(arrival, credential, client, late));
     }
     return afterZone(arrival, credential, client, outside);
+  }
+
+  function chainOf({ peer, forwardedFor, findings }: Arrival): AddressChain {
+    const chain = findings?.chain ?? readChain(peer, forwardedFor, trustedProxies);
+    if (findings !== undefined) findings.chain = chain;
+    return chain;
   }
 
   function afterZone(
@@ -84,7 +90,7 @@ export function createGate(parts: GateParts): Gate {
   }
 
   return (arrival) => {
-    const found = resolver.resolve(arrival.credential, arrival);
+    const found = resolver.resolve(arrival.credential, arrival, arrival.findings);
     if (found instanceof Promise) return found.then((late) => afterResolve(arrival, late));
     return afterResolve(arrival, found);
   };

@@ -4,6 +4,7 @@ import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts'
 import { acceptsSecret, unusable } from '../../domain/token.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Findings } from '../findings.ts';
 import type { FailureLimit, Whence } from './failure-limit.ts';
 import { isCurrent, type KnownToken } from './known-token.ts';
 import { TokenCache, type TokenCacheOptions } from './token-cache.ts';
@@ -82,15 +83,24 @@ export class Resolver {
   /**
    * Resolves the bare secret of a request. Answers at once when the cache can be believed.
    * @param from whose failures are counted; null where nobody's are. A token that the cache holds never asks for it
+   * @param findings of this very secret; its index is taken from there, or put there
    */
-  resolve(secret: string | null, from: Whence | null = null): Resolution | Promise<Resolution> {
+  resolve(
+    secret: string | null,
+    from: Whence | null = null,
+    findings?: Findings,
+  ): Resolution | Promise<Resolution> {
     if (secret === null) return 'resolve.missing';
+    const known = findings?.secretIndex ?? null;
+    if (known !== null) return this.resolveHash(known, from);
     const { prefix, pepper } = this.#options;
     if (judgeSecret(secret, prefix) === 'junk') {
       this.#events.lookup('junk');
       return this.#failed('resolve.malformed', from);
     }
-    return this.resolveHash(secretIndex(secret, pepper), from);
+    const index = secretIndex(secret, pepper);
+    if (findings !== undefined) findings.secretIndex = index;
+    return this.resolveHash(index, from);
   }
 
   /** The same by the secret's index; also for those who hold a live connection and no secret. */

@@ -219,9 +219,18 @@ export class ClientConnection {
     this.#pieces = 0;
     this.#isFirst = false;
     if (this.#bytes !== null) this.socket.pause();
-    const { credential, forwardedFor } = headers;
+    const { credential, forwardedFor, findings } = headers;
     const { peer } = this;
-    const arrival = { requestId: newRequestId(), method, path, query, credential, peer, forwardedFor };
+    const arrival = {
+      requestId: newRequestId(),
+      method,
+      path,
+      query,
+      credential,
+      peer,
+      forwardedFor,
+      findings,
+    };
     const body = bodyEnd > end ? bytes.subarray(end, bodyEnd) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);
     this.#exchange = exchange;

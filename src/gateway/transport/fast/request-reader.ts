@@ -1,3 +1,4 @@
+import { Findings } from '../../findings.ts';
 import { secretIn } from '../../listen/credential.ts';
 import { ALLOWED_METHODS, type HeadRules } from '../../listen/head.ts';
 import { isHost } from '../../listen/host.ts';
@@ -15,6 +16,8 @@ export interface PlainHeaders {
   readonly forwardedHost: string | null;
   /** The lines that are forwarded as they came, each with its CRLF. */
   readonly passed: string;
+  /** Of these headers on this connection. */
+  readonly findings: Findings;
 }
 
 /** `head`: a whole head was understood. `more`: what is there is plain, but not all. `unclear`: for others to judge. */
@@ -132,6 +135,7 @@ const NOTHING: PlainHeaders = {
   forwardedProto: null,
   forwardedHost: null,
   passed: '',
+  findings: new Findings(),
 };
 
 /**
@@ -225,6 +229,7 @@ class BlockReading {
       forwardedProto: this.#forwardedProto,
       forwardedHost: this.#forwardedHost,
       passed: this.#passed,
+      findings: new Findings(),
     };
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Findings } from '../../../../src/gateway/findings.ts';
 import { headRules } from '../../../../src/gateway/listen/head.ts';
 import { RequestReader } from '../../../../src/gateway/transport/fast/request-reader.ts';
 
@@ -43,6 +44,7 @@ describe('a plain request', () => {
       forwardedProto: 'https',
       forwardedHost: 'front',
       passed: 'Accept: */*\r\nX-Custom: one\r\nContent-Type: text/plain\r\n',
+      findings: new Findings(),
     });
   });
 
