@@ -142,13 +142,17 @@ async function assembleIdentity(
   return {
     stop,
     async authenticate({ authorization, peer, forwardedFor }) {
+      const chain = readChain(peer, forwardedFor, trustedProxies);
+      const compiled = await zones.current();
+      const blocked = compiled?.blocklist?.judge(chain) ?? null;
+      if (blocked !== null) return blocked === 'undecidable' ? 'zone.undecidable' : 'zone.blocked';
       const secret = authorization === null ? null : secretIn(authorization, resolve.schemes);
       const found = await resolver.resolve(secret);
       if (typeof found === 'string') return found;
       const { token, owner, share } = found.credential;
       // A token that may act has an owner; `unusable` in domain/token.ts holds that.
       if (owner === null) return 'resolve.owner-inactive';
-      const chain = readChain(peer, forwardedFor, trustedProxies);
+      if (compiled === null) return 'zone.store-away';
       const outside = await zones.check(found.credential, chain);
       if (outside !== null) return outside;
       usage.note(token);

@@ -1,3 +1,5 @@
+import type { AddressChain } from '../domain/address-chain.ts';
+import { compileBlocklist } from '../domain/blocklist.ts';
 import { ALL_IP_ZONES, type NetworkCondition } from '../domain/network-condition.ts';
 import { compileNetwork } from '../domain/network-match.ts';
 import type { Zone } from '../domain/zone.ts';
@@ -20,6 +22,19 @@ export function lockOut(
 ): ApiError | null {
   const matchers = new Map(zones.map((zone) => [zone.id, compileZone(zone)]));
   if (compileNetwork(network, matchers)(chain) === 'allowed') return null;
+  return refusal(chain, subject);
+}
+
+/**
+ * The refusal of a change of zones after which a blocklist would keep the caller out; null when the change does no
+ * such thing.
+ * @param zones every zone, as they would be after the change
+ */
+export function blockingOut({ chain }: Caller, zones: readonly Zone[]): ApiError | null {
+  return (compileBlocklist(zones)?.judge(chain) ?? null) === null ? null : refusal(chain, 'gateways');
+}
+
+function refusal(chain: AddressChain, subject: string): ApiError {
   return invalid(
     subject,
     `${subject}: This would lock out the token that the request was made with, from ${chain.client}. ` +

@@ -27,6 +27,7 @@ export const LOG_EVENT_TYPES = {
   'system.api_token.request_outside_allowed_range': warning(
     'API token request from outside the allowed range',
   ),
+  'security.request.blocked': warning('Security request blocked'),
   'system.operation.rate_limit.violation': warning('Operation rate limit violation'),
   'system.org.rate_limit.violation': warning('Rate limit violation'),
   'system.rate_limit.configuration.update': info('Update rate limit configuration'),

@@ -101,6 +101,7 @@ export const REJECTIONS = {
     cause: 'Too many requests from this address had no valid token. Repeat the request later.',
   },
   'resolve.store-away': storeAway,
+  'zone.blocked': forbidden,
   'zone.outside': forbidden,
   'zone.undecidable': forbidden,
   'zone.store-away': storeAway,

@@ -29,6 +29,12 @@ export interface Zone {
   readonly lastUpdatedAt: number;
 }
 
+/**
+ * The zone of addresses that no blocklist keeps out; changed only by those who say so with `useAsExemptList`
+ * (docs/okta.md §3, "System zones").
+ */
+export const EXEMPT_ZONE_ID = 'nzo00000ExemptIpZone';
+
 /** Whether tokens may refer to the zone and callers may be found in it (docs/okta.md §2, "Allowed zones"). */
 export function isIpPolicyZone(zone: Zone): boolean {
   return zone.type === 'IP' && zone.usage === 'POLICY' && zone.status === 'ACTIVE';

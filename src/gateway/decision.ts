@@ -2,6 +2,7 @@ import type { Endpoint } from '../domain/endpoint.ts';
 import type { Spent } from '../domain/limit-ledger.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import type { Credential } from '../domain/token.ts';
+import type { Zone } from '../domain/zone.ts';
 import type { Findings } from './findings.ts';
 
 /** What a request shows the gate; nothing of sockets. Built by the listen stage, which has judged the head. */
@@ -47,8 +48,10 @@ export interface Rejection {
   readonly credential: Credential | null;
   /** The endpoint's name, once matched. */
   readonly endpoint: string | null;
-  /** The caller's address as in a permit, once the token proved valid. */
+  /** The caller's address as in a permit, once the token proved valid or a blocklist was asked. */
   readonly client: string | null;
+  /** The blocklist that keeps the caller out, for `zone.blocked`; for the log, never for the caller. */
+  readonly blockedBy: Zone | null;
   /** The budget that refused, for 429. */
   readonly spent: Spent | null;
   /** The window of that budget's endpoint, in seconds, for 429. */
@@ -76,10 +79,21 @@ export function reject(
     credential = null,
     endpoint = null,
     client = null,
+    blockedBy = null,
     spent = null,
     windowSeconds = null,
     retryAfterSeconds = null,
   }: Partial<Omit<Rejection, 'kind' | 'code'>> = {},
 ): Rejection {
-  return { kind: 'rejection', code, credential, endpoint, client, spent, windowSeconds, retryAfterSeconds };
+  return {
+    kind: 'rejection',
+    code,
+    credential,
+    endpoint,
+    client,
+    blockedBy,
+    spent,
+    windowSeconds,
+    retryAfterSeconds,
+  };
 }

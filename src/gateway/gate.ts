@@ -1,16 +1,18 @@
 import { type AddressChain, readChain } from '../domain/address-chain.ts';
 import type { AddressSet } from '../domain/address-set.ts';
+import type { Blocklist } from '../domain/blocklist.ts';
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import type { Credential } from '../domain/token.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { type Arrival, type Decision, permit, reject } from './decision.ts';
+import { type Arrival, type Decision, permit, type Rejection, reject } from './decision.ts';
 import type { LimitStage, LimitVerdict } from './limit/limit-stage.ts';
 import type { FailureLimit } from './resolve/failure-limit.ts';
 import type { Resolution, Resolver } from './resolve/resolver.ts';
+import type { CompiledZones } from './zone/zone-directory.ts';
 import type { ZoneStage } from './zone/zone-stage.ts';
 
-/** resolve → zone → limit. Answers at once when everything needed is in memory. */
+/** zone (blocklists) → resolve → zone (the token's) → limit. Answers at once when everything needed is in memory. */
 export type Gate = (arrival: Arrival) => Decision | Promise<Decision>;
 
 export interface GateParts {
@@ -30,19 +32,42 @@ const STORE_AWAY_RETRY_SECONDS = 1;
 
 /**
  * The gate: turns what a request shows into a permit or a rejection, and knows nothing of sockets. Each of the
- * three steps takes what the one before it found, and waits only when that had to ask the store.
+ * steps takes what the one before it found, and waits only when that had to ask the store. Blocklists come first, as
+ * with Okta: whoever is on one is refused with whatever token. While nobody knows whether there are any, a stranger
+ * is told what a stranger is told, and nobody passes.
  */
 export function createGate(parts: GateParts): Gate {
   const { resolver, failures, trustedProxies, zones, endpointOf, limits, clock } = parts;
 
-  function afterResolve(arrival: Arrival, found: Resolution): Decision | Promise<Decision> {
+  function withZones(arrival: Arrival, compiled: CompiledZones | null): Decision | Promise<Decision> {
+    const kept = compiled?.blocklist == null ? null : keptOut(arrival, compiled.blocklist);
+    if (kept !== null) return kept;
+    const found = resolver.resolve(arrival.credential, arrival, arrival.findings);
+    if (found instanceof Promise) return found.then((late) => afterResolve(arrival, late, compiled !== null));
+    return afterResolve(arrival, found, compiled !== null);
+  }
+
+  function keptOut(arrival: Arrival, blocklist: Blocklist): Rejection | null {
+    const chain = chainOf(arrival);
+    const verdict = blocklist.judge(chain);
+    if (verdict === null) return null;
+    const { client } = chain;
+    if (verdict === 'undecidable') return reject('zone.undecidable', { client });
+    return reject('zone.blocked', { client, blockedBy: verdict });
+  }
+
+  function afterResolve(
+    arrival: Arrival,
+    found: Resolution,
+    zonesKnown: boolean,
+  ): Decision | Promise<Decision> {
     if (found === 'resolve.too-many-failures') {
       return reject(found, { retryAfterSeconds: failures?.retryAfterSeconds(arrival) ?? null });
     }
     if (typeof found === 'string') return reject(found, { retryAfterSeconds: retryAfter(found) });
     const { credential } = found;
     const chain = chainOf(arrival);
-    const outside = zones.check(credential, chain);
+    const outside = zonesKnown ? zones.check(credential, chain) : 'zone.store-away';
     const { client } = chain;
     if (outside instanceof Promise) {
       return outside.then((late) => afterZone(arrival, credential, client, late));
@@ -90,9 +115,9 @@ export function createGate(parts: GateParts): Gate {
   }
 
   return (arrival) => {
-    const found = resolver.resolve(arrival.credential, arrival, arrival.findings);
-    if (found instanceof Promise) return found.then((late) => afterResolve(arrival, late));
-    return afterResolve(arrival, found);
+    const compiled = zones.current();
+    if (compiled instanceof Promise) return compiled.then((late) => withZones(arrival, late));
+    return withZones(arrival, compiled);
   };
 }
 

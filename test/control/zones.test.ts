@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_IP_ZONES, type NetworkCondition } from '../../src/domain/network-condition.ts';
-import { type ControlPlane, type Reply, startControlPlane } from './control-plane.ts';
+import { asker, type ControlPlane, type Reply, startControlPlane } from './control-plane.ts';
 
 let plane: ControlPlane;
 beforeAll(async () => {
@@ -348,6 +348,57 @@ describe('a zone that a token refers to', () => {
     const there = { 'x-forwarded-for': '192.0.2.1' };
     expect((await ask('POST', ZONES, home, there)).status).toBe(400);
     expect((await ask('POST', `${ZONES}?force=true`, home, there)).status).toBe(200);
+  });
+});
+
+describe('a blocklist', () => {
+  const blocked = (value: string) => office({ usage: 'BLOCKLIST', gateways: [cidr(value)], proxies: null });
+  const from = (address: string) => ({ 'x-forwarded-for': address });
+
+  it('keeps its addresses out of the management API at once, before anybody looks at their token', async () => {
+    const reply = await plane.admin.ask('POST', ZONES, blocked('203.0.113.128/25'));
+    expect(reply.status).toBe(200);
+    const { id } = reply.body as { id: string };
+    for (const ask of [plane.admin.ask, asker(plane.origin, null)]) {
+      expect(await ask('GET', ZONES, undefined, from('203.0.113.200'))).toMatchObject({
+        status: 403,
+        body: { errorCode: 'E0000006' },
+      });
+    }
+    expect((await plane.admin.ask('GET', ZONES, undefined, from('203.0.113.1'))).status).toBe(200);
+    const question = { tokenId: plane.admin.token.id, method: 'GET', path: '/', peer: '203.0.113.200' };
+    expect((await plane.admin.ask('POST', '/api/v1/explain', question)).body).toMatchObject({
+      code: 'zone.blocked',
+      blockedBy: { id },
+    });
+    expect((await plane.admin.ask('POST', `${ZONES}/${id}/lifecycle/deactivate`)).status).toBe(200);
+    expect((await plane.admin.ask('GET', ZONES, undefined, from('203.0.113.200'))).status).toBe(200);
+  });
+
+  it('that would keep the caller itself out is refused, unless forced', async () => {
+    const there = from('198.51.100.77');
+    const home = blocked('198.51.100.64/26');
+    const refused = await plane.admin.ask('POST', ZONES, home, there);
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain('Add ?force=true');
+    const idle = { ...home, status: 'INACTIVE' };
+    const { id } = (await plane.admin.ask('POST', ZONES, idle, there)).body as { id: string };
+    expect(
+      (await plane.admin.ask('POST', `${ZONES}/${id}/lifecycle/activate`, undefined, there)).status,
+    ).toBe(400);
+    const forced = `${ZONES}/${id}/lifecycle/activate?force=true`;
+    expect((await plane.admin.ask('POST', forced, undefined, there)).status).toBe(200);
+    expect((await plane.admin.ask('GET', ZONES, undefined, there)).status).toBe(403);
+    expect((await plane.admin.ask('POST', `${ZONES}/${id}/lifecycle/deactivate`)).status).toBe(200);
+  });
+
+  it('by place is kept, and its answer says that it keeps nobody out', async () => {
+    const dynamic = { type: 'DYNAMIC', name: 'places', usage: 'BLOCKLIST', locations: [{ country: 'FR' }] };
+    const reply = await plane.admin.ask('POST', ZONES, dynamic);
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get('x-tollgate-notice')).toContain('not evaluated');
+    const ip = await plane.admin.ask('GET', `${ZONES}/nzo0000BlockedIpZone`);
+    expect(ip.headers.get('x-tollgate-notice')).toBeNull();
   });
 });
 

@@ -161,6 +161,37 @@ describe('the gate', () => {
     expect(await ask(secret)).toMatchObject({ kind: 'permit', spent: { remaining: 4 } });
   });
 
+  it('keeps callers on a blocklist out before it looks at their token, whatever that is', async () => {
+    const { secret } = await issue();
+    expect(codeOf(await ask(secret))).toBe('permit');
+    const blocked = aZone(['203.0.113.0/24'], { usage: 'BLOCKLIST' });
+    await store.commit([{ put: 'zone', zone: blocked }]);
+    clock.advance(5_001);
+    const there = { peer: '10.0.0.1', forwardedFor: '203.0.113.9' };
+    for (const credential of [secret, mintSecret('tg'), 'junk', null]) {
+      expect(await ask(credential, there)).toMatchObject({
+        code: 'zone.blocked',
+        client: '203.0.113.9',
+        blockedBy: { id: blocked.id },
+        credential: null,
+      });
+    }
+    expect(codeOf(await ask(secret))).toBe('permit');
+    expect(codeOf(await ask(secret, { forwardedFor: 'rubbish' }))).toBe('zone.undecidable');
+    await store.commit([{ put: 'zone', zone: { ...blocked, status: 'INACTIVE' } }]);
+    clock.advance(5_001);
+    expect(codeOf(await ask(secret, there))).toBe('permit');
+  });
+
+  it('lets nobody pass while it is not known whether they are on a blocklist', async () => {
+    const { secret } = await issue();
+    await ask(secret);
+    await store.close();
+    clock.advance(60_001);
+    expect(codeOf(await ask('junk'))).toBe('resolve.malformed');
+    expect(codeOf(await ask(secret))).toMatch(/store-away$/);
+  });
+
   it('believes X-Forwarded-For of trusted proxies only', async () => {
     const { secret } = await issue({ network: { connection: 'ZONE', include: [zone.id] } });
     const forwardedFor = '192.0.2.7';

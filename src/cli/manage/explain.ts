@@ -36,6 +36,7 @@ function inWords({
   token,
   hops,
   verdict,
+  blockedBy,
   zones,
   limit,
 }: z.output<typeof explanationSchema>) {
@@ -44,6 +45,7 @@ function inWords({
     ['token', `${token.name} (${token.id}): ${token.unusable ?? 'valid'}`],
     ...hops.map(({ address, is }, index) => [`hop ${index}`, `${address}: ${is}`] as const),
     ['network', verdict],
+    ...(blockedBy === null ? [] : [['blocked by', `${blockedBy.name} (${blockedBy.id})`] as const]),
     ...zones.map(
       (zone) =>
         [`zone ${zone.name}`, `${zone.location}${zone.matched ? ` by ${zone.matched}` : ''}`] as const,

@@ -2,6 +2,7 @@
 import { formatAddress } from '../../domain/address.ts';
 import { type AddressChain, readChain } from '../../domain/address-chain.ts';
 import { type AddressSet, compileAddressSet } from '../../domain/address-set.ts';
+import { compileBlocklist } from '../../domain/blocklist.ts';
 import { type Endpoint, isLimited } from '../../domain/endpoint.ts';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { ALL_IP_ZONES } from '../../domain/network-condition.ts';
@@ -46,16 +47,19 @@ export async function explain(
   const endpoint = gate.endpointOf(question.method, question.path);
   const reason = unusable(credential, now);
   const matchers = new Map(zones.map((zone) => [zone.id, compileZone(zone)]));
+  const blocked = compileBlocklist(zones)?.judge(chain) ?? null;
   const verdict = compileNetwork(credential.token.network, matchers)(chain);
   const limit = endpoint === null ? null : await explainLimit(gate, credential, endpoint);
   const code: RejectionCode | null =
     endpoint === null
       ? 'listen.bad-target'
-      : reason !== null
-        ? `resolve.${reason}`
-        : verdict !== 'allowed'
-          ? `zone.${verdict}`
-          : (limit?.refusedBy ?? null);
+      : blocked !== null
+        ? blockedCode(blocked)
+        : reason !== null
+          ? `resolve.${reason}`
+          : verdict !== 'allowed'
+            ? `zone.${verdict}`
+            : (limit?.refusedBy ?? null);
   return {
     decision: code === null ? 'permit' : 'reject',
     code,
@@ -65,9 +69,14 @@ export async function explain(
     client: chain.client,
     network: credential.token.network,
     verdict,
+    blockedBy: blocked === null || blocked === 'undecidable' ? null : { id: blocked.id, name: blocked.name },
     zones: zonesInQuestion(credential, zones).map((zone) => explainZone(zone, chain)),
     limit,
   };
+}
+
+function blockedCode(blocked: Zone | 'undecidable'): RejectionCode {
+  return blocked === 'undecidable' ? 'zone.undecidable' : 'zone.blocked';
 }
 
 /** Every hop, nearest first, and what was made of it. */

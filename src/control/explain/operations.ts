@@ -28,6 +28,10 @@ export const explanationSchema = z.object({
   client: z.string(),
   network: z.looseObject({ connection: z.string() }),
   verdict: z.enum(['allowed', 'outside', 'undecidable']),
+  blockedBy: z
+    .object({ id: z.string(), name: z.string() })
+    .nullable()
+    .describe('The blocklist that keeps the caller out, with whatever token.'),
   zones: z.array(
     z.object({
       id: z.string(),

@@ -3,7 +3,7 @@ import type { Expectation } from '../../domain/store.ts';
 import { isIpPolicyZone, type Zone } from '../../domain/zone.ts';
 import { type ApiError, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
-import { lockOut, refersTo } from '../lock-out.ts';
+import { blockingOut, lockOut, refersTo } from '../lock-out.ts';
 import type { Caller } from '../operation.ts';
 
 /** Most IP entries in all zones together (docs/okta.md §3, "Limits"). */
@@ -75,6 +75,9 @@ async function usedBy(store: ControlParts['store'], { id, name }: Zone): Promise
 
 function lockingOut({ caller, before, after, force }: ZoneChange, zones: readonly Zone[]): ApiError | null {
   const id = (before ?? after)?.id ?? '';
-  if (force || !refersTo(caller.token.network, id)) return null;
+  if (force) return null;
+  const blockedOut = blockingOut(caller, zones);
+  if (blockedOut !== null) return blockedOut;
+  if (!refersTo(caller.token.network, id)) return null;
   return lockOut(caller, after === null ? 'id' : 'gateways', caller.token.network, zones);
 }

@@ -1,11 +1,10 @@
 /** Zones as they are sent: what each field may be, and what fits together (docs/okta.md §3). */
 import { z } from 'zod';
-import type { Zone } from '../../domain/zone.ts';
+import { EXEMPT_ZONE_ID, type Zone } from '../../domain/zone.ts';
 import { type ApiError, invalid } from '../api-error.ts';
 import { shortText } from '../validation.ts';
 import { readAddresses } from './addresses.ts';
 import { readDynamic, refuseAddresses } from './dynamic.ts';
-import { EXEMPT_ZONE_ID } from './system.ts';
 import { addressSchema, ZONE_NAME_MAX } from './wire.ts';
 
 const ADMIN_ENTRIES_MAX = 150;

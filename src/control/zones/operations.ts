@@ -50,6 +50,9 @@ export function zoneOperations(parts: ControlParts): readonly Operation[] {
       path: ZONES,
       tag: TAG,
       summary: 'Create a network zone',
+      description:
+        'An active IP blocklist keeps its addresses out of the gateway and of this API. A dynamic zone is kept and not ' +
+        'evaluated, which the header `X-Tollgate-Notice` of the answer says.',
       query: changing,
       body: zoneInput,
       answer: { status: 200, schema: zoneSchema },
@@ -123,8 +126,13 @@ export function zoneOperations(parts: ControlParts): readonly Operation[] {
 
 const missing = (id: string) => notFound(id, 'NetworkZone');
 
+/** Said with every dynamic zone, because who makes one expects something of it. */
+const NOT_EVALUATED =
+  'Kept but not evaluated: where an address is, and whose, is not known here. Nobody is let in or kept out by this zone.';
+
 function answered({ request }: AnyCall, zone: Zone): Reply {
-  return ok(zoneBody(zone, request.origin), { etag: zoneTag(zone) });
+  const notice = zone.type === 'IP' ? {} : { 'x-tollgate-notice': NOT_EVALUATED };
+  return ok(zoneBody(zone, request.origin), { etag: zoneTag(zone), ...notice });
 }
 
 async function create(parts: ControlParts, call: AnyCall, body: ZoneInput, force: boolean): Promise<Reply> {

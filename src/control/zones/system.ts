@@ -1,11 +1,8 @@
 /** The zones that every organisation has from the start (docs/okta.md §3, "System zones"). */
 import { type LogFacts, logEvent, zoneParty } from '../../domain/log-event.ts';
 import { type Management, StoreConflict } from '../../domain/store.ts';
-import type { Zone } from '../../domain/zone.ts';
+import { EXEMPT_ZONE_ID, type Zone } from '../../domain/zone.ts';
 import { describeZone } from './wire.ts';
-
-/** The zone of addresses that no blocklist holds back; changed only by those who say so with `useAsExemptList`. */
-export const EXEMPT_ZONE_ID = 'nzo00000ExemptIpZone';
 
 // Their ids are the same everywhere: they can be renamed, and processes that start together must make them once.
 const SYSTEM_ZONES = [

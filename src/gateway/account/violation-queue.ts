@@ -2,7 +2,7 @@ import { type EventSink, type Report, StoreAway } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Arrival, Rejection } from '../decision.ts';
 import { Told } from './told.ts';
-import { endpointEvent, outsideEvent, shareEvent } from './violations.ts';
+import { blockedEvent, endpointEvent, outsideEvent, shareEvent } from './violations.ts';
 
 export interface ViolationQueueOptions {
   /** How often what was noted is written, in milliseconds. */
@@ -14,11 +14,11 @@ export interface ViolationQueueOptions {
 /** How many events go to the store in one call. */
 const BATCH = 100;
 
-/** A token that is used from where it may not be is told of once in this time, in milliseconds. */
+/** A token that is used from where it may not be, and a blocklist that keeps callers out, is told of once in this time, in milliseconds. */
 const OUTSIDE_EVERY_MS = 60_000;
 
 /**
- * Denials outside the allowed zones and spent shares, off the hot path: each is told once for a token and window,
+ * Denials outside the allowed zones and by blocklists, and spent shares, off the hot path: each is told once for a token and window,
  * here by what was told before, and among gateways by the store. A store that is away delays the writes; what no
  * longer fits is dropped and counted.
  */
@@ -28,6 +28,8 @@ export class ViolationQueue {
   readonly #options: ViolationQueueOptions;
   /** Tokens that were used from outside. */
   readonly #outside = new Told();
+  /** Blocklists that kept somebody out. */
+  readonly #blocked = new Told();
   /** Tokens that spent their share, by endpoint. */
   readonly #shares = new Map<string, Told>();
   /** Endpoints that are spent. */
@@ -57,6 +59,9 @@ export class ViolationQueue {
   /** Notes a refusal, if it is one that is told and was not told yet. */
   note(arrival: Arrival, rejection: Rejection): void {
     switch (rejection.code) {
+      case 'zone.blocked':
+        this.#noteBlocked(arrival, rejection);
+        break;
       case 'zone.outside':
       case 'zone.undecidable':
         this.#noteOutside(arrival, rejection);
@@ -95,6 +100,16 @@ export class ViolationQueue {
     this.#enqueue({ event: outsideEvent(arrival, rejection, credential, now), key, until });
   }
 
+  #noteBlocked(arrival: Arrival, rejection: Rejection): void {
+    const zone = rejection.blockedBy;
+    if (zone === null) return;
+    const now = this.#clock.now();
+    const until = now + OUTSIDE_EVERY_MS;
+    if (!this.#blocked.first(zone.id, now, until)) return;
+    const event = blockedEvent(arrival, rejection, zone, now);
+    this.#enqueue({ event, key: `blocked ${zone.id}`, until });
+  }
+
   #noteShare(arrival: Arrival, rejection: Rejection): void {
     const { credential, endpoint, spent } = rejection;
     if (credential === null || endpoint === null || spent === null) return;
@@ -130,7 +145,8 @@ export class ViolationQueue {
 
   #tick(): void {
     const now = this.#clock.now();
-    for (const told of [this.#outside, this.#endpoints, ...this.#shares.values()]) told.sweep(now);
+    for (const told of [this.#outside, this.#blocked, this.#endpoints, ...this.#shares.values()])
+      told.sweep(now);
     if (this.#waiting.length > 0) this.flush().catch(ignoreStoreAway);
   }
 

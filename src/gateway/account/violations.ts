@@ -9,8 +9,10 @@ import {
   tokenDebugData,
   tokenParty,
   userParty,
+  zoneParty,
 } from '../../domain/log-event.ts';
 import type { Credential } from '../../domain/token.ts';
+import type { Zone } from '../../domain/zone.ts';
 import type { Arrival, Rejection } from '../decision.ts';
 
 /** The event of a token used from where it may not be. */
@@ -30,6 +32,21 @@ export function outsideEvent(
       reason: undecidable ? 'The address chain cannot be judged' : 'Outside the allowed network zones',
     },
     debugData: { ...requestData(arrival), ...tokenDebugData(credential.token, credential.share) },
+  });
+}
+
+/** The event of a caller whom a blocklist keeps out; who the caller is was not asked. */
+export function blockedEvent(arrival: Arrival, { client }: Rejection, zone: Zone, now: number): LogEvent {
+  return logEvent({
+    eventType: 'security.request.blocked',
+    actor: 'system',
+    tokenId: null,
+    client: clientOf(client, arrival.peer, arrival.forwardedFor, null),
+    requestId: arrival.requestId,
+    targets: [zoneParty(zone)],
+    outcome: { result: 'DENY', reason: `The address chain of ${client} holds an address of ${zone.name}` },
+    debugData: requestData(arrival),
+    now,
   });
 }
 

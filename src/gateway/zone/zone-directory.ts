@@ -1,10 +1,17 @@
+import { type Blocklist, compileBlocklist } from '../../domain/blocklist.ts';
 import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts';
+import type { Zone } from '../../domain/zone.ts';
 import { compileZone, type ZoneMatcher } from '../../domain/zone-match.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
 
 /** All zones, compiled; a new object for every version, so that what was compiled against it knows its age. */
-export type ZoneMatchers = ReadonlyMap<string, ZoneMatcher>;
+export interface CompiledZones {
+  /** By the zone's id. */
+  readonly matchers: ReadonlyMap<string, ZoneMatcher>;
+  /** Null when no address is on a blocklist. */
+  readonly blocklist: Blocklist | null;
+}
 
 export interface ZoneDirectoryOptions {
   /** How often the zones are read again, in milliseconds: the backstop for lost change notices. */
@@ -23,12 +30,12 @@ export class ZoneDirectory {
   readonly #breaker: Breaker;
   readonly #options: ZoneDirectoryOptions;
   readonly #onTrouble: OnZoneTrouble;
-  #matchers: ZoneMatchers | null = null;
+  #zones: CompiledZones | null = null;
   /** When the read that brought them was sent: monotonic milliseconds. */
   #readAt = Number.NEGATIVE_INFINITY;
-  /** A change was announced, or may have been missed, since the matchers were read. */
+  /** A change was announced, or may have been missed, since the zones were read. */
   #doubtful = true;
-  #reading: Promise<ZoneMatchers> | null = null;
+  #reading: Promise<CompiledZones> | null = null;
 
   constructor(
     source: TokenSource,
@@ -44,12 +51,12 @@ export class ZoneDirectory {
     this.#onTrouble = onTrouble;
   }
 
-  /** The matchers as they are to be believed now; null when the store is away and what is held is too old. */
-  current(): ZoneMatchers | null | Promise<ZoneMatchers | null> {
+  /** The zones as they are to be believed now; null when the store is away and what is held is too old. */
+  current(): CompiledZones | null | Promise<CompiledZones | null> {
     const age = this.#clock.monotonic() - this.#readAt;
-    if (this.#matchers !== null && !this.#doubtful && age <= this.#options.freshFor) {
+    if (this.#zones !== null && !this.#doubtful && age <= this.#options.freshFor) {
       if (age > this.#options.freshFor / 2) this.#refresh();
-      return this.#matchers;
+      return this.#zones;
     }
     if (!this.#breaker.allows()) return this.#withoutStore();
     return this.#read().catch((error: unknown) => {
@@ -67,8 +74,8 @@ export class ZoneDirectory {
     this.#doubtful = true;
   }
 
-  #withoutStore(): ZoneMatchers | null {
-    return this.#clock.monotonic() - this.#readAt <= this.#options.staleFor ? this.#matchers : null;
+  #withoutStore(): CompiledZones | null {
+    return this.#clock.monotonic() - this.#readAt <= this.#options.staleFor ? this.#zones : null;
   }
 
   #refresh(): void {
@@ -79,14 +86,22 @@ export class ZoneDirectory {
     });
   }
 
-  #read(): Promise<ZoneMatchers> {
+  #read(): Promise<CompiledZones> {
     this.#reading ??= this.#load().finally(() => {
       this.#reading = null;
     });
     return this.#reading;
   }
 
-  async #load(): Promise<ZoneMatchers> {
+  #compile(zones: readonly Zone[]): CompiledZones {
+    const matchers = zones.map(compileZone);
+    const blocklist = compileBlocklist(zones);
+    for (const { trouble } of matchers) if (trouble !== null) this.#onTrouble(trouble);
+    for (const trouble of blocklist?.troubles ?? []) this.#onTrouble(trouble);
+    return { matchers: new Map(matchers.map((matcher) => [matcher.id, matcher])), blocklist };
+  }
+
+  async #load(): Promise<CompiledZones> {
     try {
       for (;;) {
         this.#doubtful = false;
@@ -95,11 +110,9 @@ export class ZoneDirectory {
         this.#breaker.succeeded();
         // A change announced while the read was under way sends it again.
         if (this.#doubtful) continue;
-        const matchers = zones.map(compileZone);
-        for (const { trouble } of matchers) if (trouble !== null) this.#onTrouble(trouble);
-        this.#matchers = new Map(matchers.map((matcher) => [matcher.id, matcher]));
+        this.#zones = this.#compile(zones);
         this.#readAt = sentAt;
-        return this.#matchers;
+        return this.#zones;
       }
     } catch (error) {
       this.#doubtful = true;

@@ -7,7 +7,7 @@ import { ViolationQueue } from '../../../src/gateway/account/violation-queue.ts'
 import { type Arrival, type Rejection, reject } from '../../../src/gateway/decision.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
-import { aToken, aUser, MADE_AT } from '../../support/records.ts';
+import { aToken, aUser, aZone, MADE_AT } from '../../support/records.ts';
 
 const FLUSH = 1_000;
 const MINUTE = 60_000;
@@ -92,6 +92,28 @@ async function events(): Promise<readonly LogEvent[]> {
 }
 
 describe('a violation', () => {
+  it('by a caller on a blocklist is told once a minute for each blocklist, by nobody and with the address', async () => {
+    const queue = aQueue();
+    const zone = aZone(['198.51.100.0/24'], { name: 'Noise', usage: 'BLOCKLIST' });
+    const blocked = reject('zone.blocked', { client: '198.51.100.1', blockedBy: zone });
+    queue.note(arrival, blocked);
+    queue.note(arrival, { ...blocked, client: '198.51.100.2' });
+    await queue.flush();
+    expect(await events()).toMatchObject([
+      {
+        eventType: 'security.request.blocked',
+        actor: { id: 'system' },
+        outcome: { result: 'DENY', reason: 'The address chain of 198.51.100.1 holds an address of Noise' },
+        target: [{ id: zone.id, type: 'NetworkZone' }],
+        transaction: { requestApiTokenId: null },
+      },
+    ]);
+    clock.advance(MINUTE);
+    queue.note(arrival, blocked);
+    await queue.flush();
+    expect(await events()).toHaveLength(2);
+  });
+
   it('of a token used from outside its zones is told with who, from where and what, and without secrets', async () => {
     const queue = aQueue();
     queue.note(arrival, outside());
