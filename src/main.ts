@@ -18,7 +18,10 @@ program
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
   .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
   .action(async ({ config, role }: { config: string; role: ServeRole }) => {
-    stopOnSignal(await serve(config, process.env, process.stdout, role));
+    const serving = await serve(config, process.env, process.stdout, role);
+    stopOnSignal(serving);
+    // Never rejects, and the log says how it came out.
+    process.on('SIGHUP', () => void serving.reload());
   });
 
 program

@@ -36,6 +36,8 @@ const CACHED_TOKENS = 1_000;
 export interface Control {
   /** @param port 0 takes any free one */
   listen(port: number, host: string): Promise<AddressInfo>;
+  /** Goes by another configuration from the next request on. What needs a restart must be as it was. */
+  adopt(config: Config): void;
   /** Lets requests under way end, and writes what waits. */
   stop(): Promise<void>;
 }
@@ -50,17 +52,26 @@ export async function assembleControl(
   const { resolve, control } = config;
   await ensureSystemZones(store, clock.now());
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
-  const identity = await assembleIdentity(config, store, clock, usage);
+  let rules = rulesOf(config, store);
+  const identity = await assembleIdentity(config, store, clock, usage, () => rules);
   const rateLimit = new RateLimit(store.ledger, clock, {
     ...control.limit,
-    defaultPercentage: config.limit.defaultPercentage,
+    get defaultPercentage() {
+      return rules.gate.defaultPercentage;
+    },
   });
   const server = createControlServer({
     operations: resources({
       store,
-      defaultPercentage: config.limit.defaultPercentage,
-      endpoints: limitNames(config.endpoints),
-      gate: gateFacts(config, store),
+      get defaultPercentage() {
+        return rules.gate.defaultPercentage;
+      },
+      get endpoints() {
+        return rules.endpoints;
+      },
+      get gate() {
+        return rules.gate;
+      },
       mint() {
         const secret = mintSecret(resolve.prefix);
         return { secret, hash: secretIndex(secret, resolve.pepper) };
@@ -84,6 +95,9 @@ export async function assembleControl(
   );
   return {
     listen: (port, host) => server.listen(port, host),
+    adopt(next) {
+      rules = rulesOf(next, store);
+    },
     async stop() {
       await server.close();
       await sweeper.close();
@@ -93,6 +107,21 @@ export async function assembleControl(
         log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
       });
     },
+  };
+}
+
+/** What a reload may change. */
+interface Rules {
+  readonly gate: GateFacts;
+  readonly endpoints: readonly string[];
+  readonly schemes: readonly string[];
+}
+
+function rulesOf(config: Config, store: Store): Rules {
+  return {
+    gate: gateFacts(config, store),
+    endpoints: limitNames(config.endpoints),
+    schemes: config.resolve.schemes,
   };
 }
 
@@ -113,10 +142,11 @@ function gateFacts({ zone, limit, endpoints }: Config, store: Store): GateFacts 
 
 /** The gateway's stages resolve and zone, for requests that administer. */
 async function assembleIdentity(
-  { resolve, zone }: Config,
+  { resolve }: Config,
   store: Store,
   clock: Clock,
   usage: UsageQueue,
+  rules: () => Rules,
 ): Promise<{ readonly authenticate: Authenticate; stop(): void }> {
   const breaker = new Breaker(clock, STORE_RETRY_MS);
   const resolver = new Resolver(
@@ -128,7 +158,6 @@ async function assembleIdentity(
   );
   const directory = new ZoneDirectory(store, clock, breaker, resolve);
   const zones = new ZoneStage(directory);
-  const trustedProxies = compileAddressSet(zone.trustedProxies);
   const stop = await store.subscribe({
     onChange(change) {
       resolver.changed(change);
@@ -142,11 +171,12 @@ async function assembleIdentity(
   return {
     stop,
     async authenticate({ authorization, peer, forwardedFor }) {
-      const chain = readChain(peer, forwardedFor, trustedProxies);
+      const { gate, schemes } = rules();
+      const chain = readChain(peer, forwardedFor, gate.trustedProxies);
       const compiled = await zones.current();
       const blocked = compiled?.blocklist?.judge(chain) ?? null;
       if (blocked !== null) return blocked === 'undecidable' ? 'zone.undecidable' : 'zone.blocked';
-      const secret = authorization === null ? null : secretIn(authorization, resolve.schemes);
+      const secret = authorization === null ? null : secretIn(authorization, schemes);
       const found = await resolver.resolve(secret);
       if (typeof found === 'string') return found;
       const { token, owner, share } = found.credential;

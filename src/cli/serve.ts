@@ -2,7 +2,10 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import { FilesRead } from '../config/files-read.ts';
+import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { addConfigMetrics } from '../telemetry/config-metrics.ts';
 import { createHealthServer } from '../telemetry/health-server.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -12,6 +15,7 @@ import { bootstrap } from './bootstrap.ts';
 import type { Output } from './config-check.ts';
 import { createEchoUpstream } from './echo-upstream.ts';
 import { openStore } from './open-store.ts';
+import { type Reloaded, Reloader } from './reloader.ts';
 import { welcome } from './welcome.ts';
 
 /** Which planes a process runs. */
@@ -25,21 +29,26 @@ export interface Serving {
   /** Where the management API is bound; null without one. */
   readonly admin: AddressInfo | null;
   readonly metrics: AddressInfo;
+  /**
+   * Reads the configuration again and puts it in force without dropping a connection or a request, or refuses it as a
+   * whole and says why. Never rejects.
+   */
+  reload(): Promise<Reloaded>;
   /** Lets what is under way end, writes what waits, and closes everything. Safe to call twice. */
   stop(): Promise<void>;
 }
 
 /** What there is to start with, and where to note how to stop it again. */
 interface Start {
+  readonly file: string;
   readonly config: Config;
+  /** What the configuration was read from. */
+  readonly files: FilesRead;
   readonly env: Environment;
   readonly log: Logger;
   /** Stops what was started; called in reverse order. */
   readonly started: (() => Promise<unknown>)[];
 }
-
-/** The target that stands for the upstream that is built in. */
-const BUILTIN_ECHO = 'builtin:echo';
 
 /**
  * `tollgate serve`: starts the planes of the role and everything they need.
@@ -53,7 +62,8 @@ export async function serve(
   out: Output,
   role: ServeRole = 'all',
 ): Promise<Serving> {
-  const config = loadConfig(file, env);
+  const files = new FilesRead();
+  const config = loadConfig(file, env, files.read);
   const started: (() => Promise<unknown>)[] = [];
   let accepting = true;
   const stop = async () => {
@@ -62,8 +72,8 @@ export async function serve(
   };
   try {
     const log = createLog(config.log.level);
-    const addresses = await start({ config, env, log, started }, role, out, () => accepting);
-    return { ...addresses, stop };
+    const running = await start({ file, config, files, env, log, started }, role, out, () => accepting);
+    return { ...running, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -76,31 +86,53 @@ async function start(
   out: Output,
   accepting: () => boolean,
 ): Promise<Omit<Serving, 'stop'>> {
-  const { config, env, log, started } = begin;
+  const { file, config, files, env, log, started } = begin;
   const { listen, resolve } = config;
   const store = await openStore(config.store, systemClock, log);
   started.push(() => store.close());
 
-  const echo = role === 'control' ? null : await startEcho(config);
-  if (echo !== null) started.push(() => closed(echo.server));
+  const echo = new BuiltinEcho();
+  started.push(() => echo.close());
   const made = await bootstrap(store, {
     prefix: resolve.prefix,
     pepper: resolve.pepper,
     secret: env['TOLLGATE_BOOTSTRAP_TOKEN'],
-    demo: echo !== null,
+    demo: role !== 'control' && namesEcho(config),
     now: systemClock.now(),
   });
 
   const control = role === 'gateway' ? null : await assembleControl(config, store, systemClock, log);
   if (control !== null) started.push(() => control.stop());
   const gateway =
-    role === 'control' ? null : await assembleGateway(echo?.config ?? config, store, systemClock, log);
-  if (gateway !== null) started.push(() => gateway.stop(listen.drainTimeout));
+    role === 'control' ? null : await assembleGateway(await echo.resolved(config), store, systemClock, log);
+  if (gateway !== null) started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
 
+  const reloader = new Reloader(config, files, {
+    file,
+    env,
+    clock: systemClock,
+    log,
+    async apply(next) {
+      gateway?.adopt(await echo.resolved(next));
+      control?.adopt(next);
+      log.level = next.log.level;
+    },
+  });
+  const { checkEvery } = config.reload;
+  if (checkEvery !== null) {
+    const stopWatching = reloader.watch(checkEvery);
+    started.push(async () => stopWatching());
+  }
+  const registry = createMetrics(gateway?.metrics ?? null);
+  addConfigMetrics(registry, reloader);
   const health = createHealthServer({
-    metrics: createMetrics(gateway?.metrics ?? null),
+    metrics: registry,
     accepting,
-    components: { store: () => store.trouble(), ...gateway?.components },
+    components: {
+      store: () => store.trouble(),
+      config: () => reloader.trouble,
+      ...gateway?.components,
+    },
   });
   const metrics = await listening(health, listen.metrics.port, listen.metrics.host);
   // Stops last, so that those who ask see how the rest stops.
@@ -108,21 +140,36 @@ async function start(
   const admin = (await control?.listen(listen.admin.port, listen.admin.host)) ?? null;
   const proxy = (await gateway?.transport.listen(listen.proxy.port, listen.proxy.host)) ?? null;
   out.write(welcome({ proxy, admin, metrics, made, headerScheme: resolve.schemes[0] ?? null }));
-  return { proxy, admin, metrics };
+  return { proxy, admin, metrics, reload: () => reloader.reload() };
 }
 
-/** Starts the built-in upstream where the configuration names it, and puts its address in place of the name. */
-async function startEcho(config: Config): Promise<{ server: Server; config: Config } | null> {
-  const { upstreams } = config.forward;
-  if (!upstreams.some(({ targets }) => targets.includes(BUILTIN_ECHO))) return null;
-  const server = createEchoUpstream();
-  const { port } = await listening(server, 0, '127.0.0.1');
-  const origin = `http://127.0.0.1:${port}`;
-  const resolved = upstreams.map((upstream) => ({
-    ...upstream,
-    targets: upstream.targets.map((target) => (target === BUILTIN_ECHO ? origin : target)),
-  }));
-  return { server, config: { ...config, forward: { ...config.forward, upstreams: resolved } } };
+function namesEcho({ forward }: Config): boolean {
+  return forward.upstreams.some(({ targets }) => targets.includes(ECHO_TARGET));
+}
+
+/** The upstream that is built in: started when a configuration first names it. */
+class BuiltinEcho {
+  #server: Server | null = null;
+  #origin = '';
+
+  /** The configuration with the address of the upstream in place of its name. */
+  async resolved(config: Config): Promise<Config> {
+    if (!namesEcho(config)) return config;
+    if (this.#server === null) {
+      this.#server = createEchoUpstream();
+      const { port } = await listening(this.#server, 0, '127.0.0.1');
+      this.#origin = `http://127.0.0.1:${port}`;
+    }
+    const upstreams = config.forward.upstreams.map((upstream) => ({
+      ...upstream,
+      targets: upstream.targets.map((target) => (target === ECHO_TARGET ? this.#origin : target)),
+    }));
+    return { ...config, forward: { ...config.forward, upstreams } };
+  }
+
+  async close(): Promise<void> {
+    if (this.#server !== null) await closed(this.#server);
+  }
 }
 
 function listening(server: Server, port: number, host: string): Promise<AddressInfo> {

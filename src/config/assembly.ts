@@ -3,6 +3,7 @@ import type { Environment } from './environment.ts';
 import type { Finding, Problem } from './problem.ts';
 import { at, entriesOf, read } from './reading.ts';
 import { configSchema } from './schema.ts';
+import type { ReadText } from './text-file.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 /** Takes the place of the file's store, so that gateways share a Redis without a file of their own. */
@@ -20,10 +21,10 @@ export interface Assembly {
 }
 
 /** Puts the store that the environment names, and the endpoints of `endpointFiles`, to what the file says. */
-export function assemble(main: YamlSource, env: Environment): Assembly {
+export function assemble(main: YamlSource, env: Environment, readText: ReadText): Assembly {
   const own = withStoreOf(env, main.value);
   const names = read(configSchema.shape.endpointFiles, own, ['endpointFiles']) ?? [];
-  const { files, problems } = readEndpointFiles(names, main, env);
+  const { files, problems } = readEndpointFiles(names, main, env, readText);
   const urlIsOurs = at(own, ['store']) !== at(main.value, ['store']);
   return {
     settings: withEndpointsOf(files, own),

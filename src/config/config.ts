@@ -5,7 +5,7 @@ import type { Environment } from './environment.ts';
 import { findingsOf } from './findings.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { configSchema } from './schema.ts';
-import { readText } from './text-file.ts';
+import { type ReadText, readText } from './text-file.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
 
 export { ConfigError, type Problem, problemLine } from './problem.ts';
@@ -19,11 +19,12 @@ export type Config = DeepReadonly<z.output<typeof configSchema>>;
  * Reads the configuration.
  * @param file a YAML file; what it names in `endpointFiles` is relative to it
  * @param env where `${NAME}` in the file comes from
+ * @param read reads every file, for those who want to know which
  * @throws ConfigError with every problem there is
  */
-export function loadConfig(file: string, env: Environment): Config {
-  const text = readText(file);
-  if (typeof text === 'string') return parseConfig(text, env, file);
+export function loadConfig(file: string, env: Environment, read: ReadText = readText): Config {
+  const text = read(file);
+  if (typeof text === 'string') return parseConfig(text, env, file, read);
   throw new ConfigError([{ file, path: '', line: 1, column: 1, message: `cannot be read: ${text.message}` }]);
 }
 
@@ -31,10 +32,10 @@ export function loadConfig(file: string, env: Environment): Config {
  * Like `loadConfig`, for text at hand.
  * @param file the name in problems, and what `endpointFiles` is relative to
  */
-export function parseConfig(text: string, env: Environment, file: string): Config {
+export function parseConfig(text: string, env: Environment, file: string, read: ReadText = readText): Config {
   const main = readYaml(text, file, env);
   if (main.syntax.length > 0) throw new ConfigError(main.syntax);
-  const { settings, sources, problems, locate } = assemble(main, env);
+  const { settings, sources, problems, locate } = assemble(main, env, read);
   const result = configSchema.safeParse(settings);
   const findings = [...(result.success ? [] : findingsOf(result.error)), ...contradictions(settings)];
   const unset = sources.flatMap((source) => source.findings.map(source.locate));

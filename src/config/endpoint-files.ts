@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 import { findingsOf } from './findings.ts';
 import type { Problem } from './problem.ts';
 import { mustBe, section } from './setting.ts';
-import { readText } from './text-file.ts';
+import type { ReadText } from './text-file.ts';
 import { readYaml, type YamlSource } from './yaml-source.ts';
 
 /** A file with endpoints. */
@@ -31,6 +31,7 @@ export function readEndpointFiles(
   names: readonly string[],
   main: YamlSource,
   env: Environment,
+  readText: ReadText,
 ): EndpointFiles {
   const files: EndpointFile[] = [];
   const problems: Problem[] = [];

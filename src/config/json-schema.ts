@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
+import { NEEDS_RESTART } from './setting.ts';
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -24,9 +25,10 @@ export function configJsonSchema(): Node {
 
 /** The schema of the values as the schema of what may be written for them (see setting.ts). */
 function asWritten(node: Node): Node {
-  const { description, default: preset, ...form } = node;
+  const { description, default: preset, [NEEDS_RESTART]: restart, ...form } = node;
   const about = {
     ...(description === undefined ? {} : { description }),
+    ...(restart === undefined ? {} : { [NEEDS_RESTART]: restart }),
     ...(preset === undefined ? {} : { default: preset }),
   };
   if (form['properties'] !== undefined) {

@@ -23,6 +23,7 @@ import {
   integer,
   list,
   mustBe,
+  needsRestart,
   oneOrMore,
   orNull,
   section,
@@ -33,27 +34,35 @@ import {
 } from './setting.ts';
 
 export const listen = section({
-  proxy: listenAddress()
-    .prefault('127.0.0.1:8080')
-    .describe('Address and port of the gateway; port 0 takes any free one.'),
-  admin: listenAddress().prefault('127.0.0.1:8081').describe('Address and port of the management API.'),
-  metrics: listenAddress()
-    .prefault('127.0.0.1:9090')
-    .describe('Address and port of /metrics, /livez and /readyz.'),
-  transport: choice('auto', 'general')
-    .prefault('auto')
-    .describe(
-      'How requests are carried: `auto` takes plain ones over plain sockets and every other over node:http, `general` takes all over node:http.',
-    ),
+  proxy: needsRestart(
+    listenAddress()
+      .prefault('127.0.0.1:8080')
+      .describe('Address and port of the gateway; port 0 takes any free one.'),
+  ),
+  admin: needsRestart(
+    listenAddress().prefault('127.0.0.1:8081').describe('Address and port of the management API.'),
+  ),
+  metrics: needsRestart(
+    listenAddress().prefault('127.0.0.1:9090').describe('Address and port of /metrics, /livez and /readyz.'),
+  ),
+  transport: needsRestart(
+    choice('auto', 'general')
+      .prefault('auto')
+      .describe(
+        'How requests are carried: `auto` takes plain ones over plain sockets and every other over node:http, `general` takes all over node:http.',
+      ),
+  ),
   maxConnections: integer(1, 1_000_000)
     .prefault(10_000)
     .describe('Client connections open at once; more are closed as they come.'),
   headTimeout: duration('100ms', '5m')
     .prefault('5s')
     .describe('Time from the first byte of a request until its head is complete.'),
-  headSize: size('1KiB', '256KiB')
-    .prefault('16KiB')
-    .describe('Largest request head: the request line and all headers.'),
+  headSize: needsRestart(
+    size('1KiB', '256KiB')
+      .prefault('16KiB')
+      .describe('Largest request head: the request line and all headers.'),
+  ),
   maxHeaders: integer(10, 1000).prefault(100).describe('Most headers of one request.'),
   targetSize: size('128B', '64KiB').prefault('8KiB').describe('Longest request target: path and query.'),
   bodySize: size('0B', '1TiB')
@@ -120,36 +129,44 @@ const failures = section({
 }).transform(inSeconds);
 
 export const resolve = section({
-  prefix: word('2 to 10 small letters and digits that begin with a letter', /^[a-z][a-z0-9]{1,9}$/)
-    .prefault('tg')
-    .describe('What the secrets of tokens made here begin with, before an underscore.'),
+  prefix: needsRestart(
+    word('2 to 10 small letters and digits that begin with a letter', /^[a-z][a-z0-9]{1,9}$/)
+      .prefault('tg')
+      .describe('What the secrets of tokens made here begin with, before an underscore.'),
+  ),
   schemes: list('a list of SSWS and Bearer', choice('SSWS', 'Bearer'))
     .prefault(['SSWS'])
     .describe('Schemes of the Authorization header that carry a token; Okta has SSWS alone.'),
   header: orNull(credentialHeader())
     .prefault(null)
     .describe('One more header that may carry a token, without a scheme; null for none.'),
-  pepper: orNull(
-    text(PEPPER, /^[^\s\0]{32,1024}$/, (pepper) => (new Set(pepper).size >= 8 ? pepper : null), {
-      secret: true,
-    }),
-  )
-    .prefault(null)
-    .describe(
-      'Key that hashes of tokens are made with; all gateways need the same one, and changing it makes every token unknown.',
-    ),
-  cacheSize: integer(1, 10_000_000)
-    .prefault(100_000)
-    .describe('Tokens kept in memory; of unknown ones, a tenth as many.'),
-  freshFor: duration('0s', '1h')
-    .prefault('5s')
-    .describe('Oldest answer of the store that is believed; changes act sooner, as they are pushed.'),
-  negativeFreshFor: duration('0s', '1h')
-    .prefault('5s')
-    .describe('How long "there is no such token" is believed.'),
-  staleFor: duration('0s', '1d')
-    .prefault('60s')
-    .describe('Oldest answer that is used while the store is away.'),
+  pepper: needsRestart(
+    orNull(
+      text(PEPPER, /^[^\s\0]{32,1024}$/, (pepper) => (new Set(pepper).size >= 8 ? pepper : null), {
+        secret: true,
+      }),
+    )
+      .prefault(null)
+      .describe(
+        'Key that hashes of tokens are made with; all gateways need the same one, and changing it makes every token unknown.',
+      ),
+  ),
+  cacheSize: needsRestart(
+    integer(1, 10_000_000)
+      .prefault(100_000)
+      .describe('Tokens kept in memory; of unknown ones, a tenth as many.'),
+  ),
+  freshFor: needsRestart(
+    duration('0s', '1h')
+      .prefault('5s')
+      .describe('Oldest answer of the store that is believed; changes act sooner, as they are pushed.'),
+  ),
+  negativeFreshFor: needsRestart(
+    duration('0s', '1h').prefault('5s').describe('How long "there is no such token" is believed.'),
+  ),
+  staleFor: needsRestart(
+    duration('0s', '1d').prefault('60s').describe('Oldest answer that is used while the store is away.'),
+  ),
   failures: orNull(failures)
     .prefault({})
     .describe(
@@ -314,10 +331,20 @@ const log = section({
   access: flag().prefault(false).describe('Whether every request is a line in the log.'),
 });
 
+const reload = section({
+  checkEvery: orNull(duration('1s', '1h'))
+    .prefault(null)
+    .describe(
+      'How often the files are looked at for changes, which are acted on at the second look that finds them; null waits for SIGHUP.',
+    ),
+});
+
 /** The whole file. */
 export const configSchema = section({
   listen: listen.prefault({}).describe('Stage listen: where connections are accepted, and what bounds them.'),
-  store: store.prefault({ kind: 'embedded' }).describe('Where tokens, users, zones and counters are kept.'),
+  store: needsRestart(
+    store.prefault({ kind: 'embedded' }).describe('Where tokens, users, zones and counters are kept.'),
+  ),
   resolve: resolve.prefault({}).describe('Stage resolve: from the token in the request to its record.'),
   zone: zone.prefault({}).describe('Stage zone: from where a request comes.'),
   limit: limit.prefault({}).describe('Stage limit: how much of an endpoint a token may use.'),
@@ -331,8 +358,15 @@ export const configSchema = section({
     .describe('What is limited together; the most specific rule that matches a request decides.'),
   forward: forward.describe('Stage forward: from the gateway to the upstream.'),
   refusals: refusals.prefault({}).describe('What refused callers are told.'),
-  account: account.prefault({}).describe('Stage account: last use, which keeps tokens alive.'),
-  control: control.prefault({}).describe('The control plane: the management API on listen.admin.'),
+  account: needsRestart(account.prefault({}).describe('Stage account: last use, which keeps tokens alive.')),
+  control: needsRestart(
+    control.prefault({}).describe('The control plane: the management API on listen.admin.'),
+  ),
   log: log.prefault({}).describe('The log: JSON lines on standard output.'),
-  workers: integer(1, 256).prefault(1).describe('Gateway processes; more than one needs the store redis.'),
+  reload: needsRestart(
+    reload.prefault({}).describe('When a changed configuration is read, besides on SIGHUP.'),
+  ),
+  workers: needsRestart(
+    integer(1, 256).prefault(1).describe('Gateway processes; more than one needs the store redis.'),
+  ),
 });

@@ -24,6 +24,14 @@ function unknownKey(key: string, keys: readonly string[]): string {
   return `there is no such setting here; there are ${keys.join(', ')}`;
 }
 
+/** The keyword of the JSON Schema that marks what a reload cannot change; see restart.ts. */
+export const NEEDS_RESTART = 'x-needs-restart';
+
+/** Marks a setting, or a group with all in it, as one that a running process cannot change. */
+export function needsRestart<T extends z.ZodType>(setting: T): T {
+  return setting.meta({ ...setting.meta(), [NEEDS_RESTART]: true });
+}
+
 /** A whole number. */
 export function integer(min: number, max: number, what = `a whole number from ${min} to ${max}`) {
   const error = mustBe(what);

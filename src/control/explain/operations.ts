@@ -57,7 +57,7 @@ export const explanationSchema = z.object({
 });
 
 /** `POST /api/v1/explain`. */
-export function explainOperation({ store, gate }: ControlParts): Operation {
+export function explainOperation(parts: ControlParts): Operation {
   return operation({
     id: 'explainDecision',
     method: 'POST',
@@ -71,10 +71,10 @@ export function explainOperation({ store, gate }: ControlParts): Operation {
     answer: { status: 200, schema: explanationSchema },
     refusals: [400, 404],
     async handle({ body, now }) {
-      const credential = await store.token(body.tokenId);
+      const credential = await parts.store.token(body.tokenId);
       if (credential === null) return notFound(body.tokenId, 'Token');
       const asked = { ...body, forwardedFor: body.forwardedFor ?? null };
-      return ok(await explain(gate, credential, await store.zones(), asked, now));
+      return ok(await explain(parts.gate, credential, await parts.store.zones(), asked, now));
     },
   });
 }
