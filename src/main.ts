@@ -18,10 +18,15 @@ program
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
   .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
   .action(async ({ config, role }: { config: string; role: ServeRole }) => {
-    const serving = await serve(config, process.env, process.stdout, role);
-    stopOnSignal(serving);
-    // Never rejects, and the log says how it came out.
-    process.on('SIGHUP', () => void serving.reload());
+    const start = serve(config, process.env, process.stdout, role);
+    // From the beginning on, or a signal would end the process. The log says how it came out.
+    process.on('SIGHUP', () => {
+      start.then(
+        (serving) => serving.reload(),
+        () => {},
+      );
+    });
+    stopOnSignal(await start);
   });
 
 program
