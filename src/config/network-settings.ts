@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { parseRange } from '../domain/address.ts';
 import { parseMatch } from '../domain/endpoint-match.ts';
+import { parseRedisUrl } from '../domain/redis-url.ts';
 import { mustBe, text, textFor } from './setting.ts';
 
 /** Where a listener is bound. */
@@ -104,13 +105,9 @@ export function credentialHeader() {
 /** Where Redis is. Messages do not show it: it may hold a password. */
 export function redisUrl() {
   return text(
-    'redis://host:port or rediss://host:port (TLS), with user:password@ before the host and /database behind it if needed',
-    /^rediss?:\/\/[^\s]+$/,
-    (written) => {
-      const url = URL.parse(written);
-      if (url === null || url.hostname === '' || url.search !== '' || url.hash !== '') return null;
-      return /^\/?\d{0,4}$/.test(url.pathname) ? written : null;
-    },
+    'redis://host:port (rediss:// for TLS), with user:password@ before the host and /database behind it if needed; redis+sentinel://host:port,host:port/primary; or redis+cluster://host:port,host:port',
+    /^rediss?(\+sentinel|\+cluster)?:\/\/[^\s]+$/,
+    (written) => (parseRedisUrl(written) === null ? null : written),
     { secret: true },
   );
 }

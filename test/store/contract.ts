@@ -10,6 +10,21 @@ import { sharesContract } from './contract-shares.ts';
 import { usageContract } from './contract-usage.ts';
 import type { Site } from './site.ts';
 
+/**
+ * Every operation of every store, without the changes and the conditions.
+ * @param openSite as below
+ */
+export function operationsContract(name: string, openSite: () => Promise<Site>): void {
+  describe(name, () => {
+    recordsContract(openSite);
+    sharesContract(openSite);
+    commitContract(openSite);
+    eventsContract(openSite);
+    usageContract(openSite);
+    ledgerContract(openSite);
+  });
+}
+
 /** @param openSite makes empty data of its own for one test */
 export function storeContract(name: string, openSite: () => Promise<Site>): void {
   describe(name, () => {

@@ -113,7 +113,8 @@ async function startOnFreePort(directory: string, options: RedisOptions) {
   throw problem;
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,65 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
+import { describePlace } from '../../domain/redis-url.ts';
 import { StoreAway } from '../../domain/store.ts';
+import {
+  type Client,
+  type Commands,
+  type ConnectionOptions,
+  createClient,
+  firstAttempt,
+  isSearch,
+  placeOf,
+  reasonOf,
+} from './client.ts';
 import { GONE, managementKey, type Script } from './script.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Told once each time Redis goes away and comes back, in one line for people. Holds no secret. */
 export type OnLog = (level: LogLevel, line: string) => void;
-
-export interface ConnectionOptions {
-  /** `redis://[[user]:password@]host[:port][/db]`, or `rediss://` for TLS. */
-  readonly url: string;
-  /** How long one command may take, in milliseconds. */
-  readonly commandTimeoutMs: number;
-  /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
-  readonly prefix: string;
-}
-
-const RECONNECT_MS_MIN = 50;
-const RECONNECT_MS_MAX = 500;
-const CONNECT_TIMEOUT_MS = 2_000;
-
-/**
- * A client with which no command ever hangs or is sent twice. A command waits for its answer no longer than
- * `commandTimeoutMs`; with no connection it fails at once; and a connection on which nothing is heard for twice
- * that time is given up, so that a frozen server, or a network that swallows packets, counts as away until a new
- * connection answers.
- * @throws Error when the URL is none
- */
-export function createClient({
-  url,
-  commandTimeoutMs,
-}: Pick<ConnectionOptions, 'url' | 'commandTimeoutMs'>): Redis {
-  return new Redis(url, {
-    commandTimeout: commandTimeoutMs,
-    socketTimeout: 2 * commandTimeoutMs,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // What was under way when a connection broke may have been done: a request must not be counted twice.
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    retryStrategy: (attempt) => Math.min(RECONNECT_MS_MIN * 2 ** (attempt - 1), RECONNECT_MS_MAX),
-    // After a failover the address may lead to the new primary: connect again rather than write to a replica.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-  });
-}
-
-/** Resolves once Redis has answered on a new connection, or could not be reached. */
-export function firstAttempt(redis: Redis): Promise<void> {
-  return new Promise((resolve) => {
-    redis.once('ready', resolve);
-    redis.once('close', resolve);
-  });
-}
-
-/** What went wrong, also where Node says it in the code alone. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message === '' && 'code' in error ? String(error.code) : error.message;
-}
 
 /**
  * The connection for commands. Whatever keeps Redis from answering becomes StoreAway. So does a database that is not
@@ -69,7 +27,7 @@ export function reasonOf(error: unknown): string {
 export class Connection {
   /** Where Redis is, for people: without user and password. */
   readonly address: string;
-  readonly #redis: Redis;
+  readonly #redis: Client;
   readonly #onLog: OnLog;
   readonly #identityKey: string;
   /** The identity of the data that this process has worked with; null before there was any. */
@@ -83,13 +41,13 @@ export class Connection {
 
   /** @throws Error when the URL is none */
   constructor(options: ConnectionOptions, onLog: OnLog) {
-    const { hostname, port } = new URL(options.url);
-    this.address = `${hostname}:${port === '' ? 6379 : port}`;
+    this.address = describePlace(placeOf(options));
     this.#onLog = onLog;
     this.#identityKey = managementKey(options.prefix, 'identity');
     this.#redis = createClient(options);
     this.#redis.on('error', (error) => {
       this.#lastError = reasonOf(error);
+      if (isSearch(error)) this.#lost();
     });
     this.#redis.on('close', () => this.#lost());
     this.#redis.on('ready', () => void this.#identify());
@@ -110,7 +68,7 @@ export class Connection {
   }
 
   /** Asks Redis something. @throws StoreAway when it does not answer, or answers that it cannot */
-  async ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
+  async ask<T>(question: (redis: Commands) => Promise<T>): Promise<T> {
     if (this.#problem !== null) {
       // What is away with its connection comes back with it; what is away on one is looked for by who asks.
       if (this.#redis.status === 'ready') void this.#identify();
@@ -123,6 +81,11 @@ export class Connection {
       if (reason.startsWith(GONE)) this.#gone();
       throw this.#away(this.#problem ?? `does not answer: ${reason}`, error);
     }
+  }
+
+  /** The servers that take writes, as far as they are known. */
+  servers(): readonly Redis[] {
+    return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
   }
 
   close(): void {
@@ -190,7 +153,7 @@ export class Connection {
 
 /** Runs a script by its hash, and sends its text only where the server does not know it (yet, or any more). */
 export async function runScript(
-  redis: Redis,
+  redis: Commands,
   { sha, lua }: Script,
   keys: readonly string[],
   args: readonly (string | number)[],

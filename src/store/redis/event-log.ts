@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import type { EventPage, EventQuery, Report } from '../../domain/store.ts';
 import { eventFrom, jsonText } from '../records.ts';
+import type { Commands } from './client.ts';
 import type { Connection } from './connection.ts';
 import { EVENTS_PUBLISHED } from './read-scripts.ts';
 import { listFrom, textFrom } from './reply.ts';
@@ -50,7 +50,7 @@ export class EventLog {
 
   async #persistedPage(query: EventQuery): Promise<EventPage> {
     const [from, to] = bounds(query, ([taken, sequence]) => `${taken}-${sequence ?? 0}`, '');
-    const read = (redis: Redis) => {
+    const read = (redis: Commands) => {
       const key = this.#key('events');
       return query.order === 'ascending'
         ? redis.xrange(key, from, to, 'COUNT', query.limit + 1)

@@ -1,5 +1,5 @@
 /** The scripts that read tokens and users: one round trip each, whatever has to be joined. */
-import { type KeyName, type Script, script } from './script.ts';
+import { bareScript, type KeyName, type Script, script } from './script.ts';
 
 const CREDENTIAL_KEYS: readonly KeyName[] = ['token', 'tokenUsed', 'user', 'agent', 'share'];
 
@@ -31,6 +31,9 @@ export const FIND_BY_HASH = script(
   [...CREDENTIAL_KEYS, 'tokenHashes'],
   `${CREDENTIAL} return credential(redis.call('HGET', tokenHashes, ARGV[1]))`,
 );
+
+/** The clock of the server of that key: seconds since the epoch, and microseconds. */
+export const TIME = bareScript(`return redis.call('TIME')`);
 
 /** ARGV: the record's id. */
 export const RECORD = {

@@ -30,6 +30,9 @@ const MANAGEMENT_KEYS = {
   sealed: 'sealed',
 };
 
+/** The slot of `{m}` in Redis Cluster, as CLUSTER KEYSLOT tells it. */
+export const MANAGEMENT_SLOT = 15_627;
+
 export type KeyName = keyof typeof MANAGEMENT_KEYS;
 
 /** A Lua script over keys of management; each is a local variable of that name in it. */

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import type { Change } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Listeners } from '../listeners.ts';
+import { type ConnectionOptions, createSubscriber, firstAttempt, reasonOf } from './client.ts';
 import { changesChannel } from './commit.ts';
-import { type ConnectionOptions, createClient, firstAttempt, reasonOf } from './connection.ts';
 import { type ServerClock, timeFrom } from './server-clock.ts';
 
 /** How often to ask for a sign of life: a subscription that is silent because it is dead looks like one without news. */
@@ -26,7 +26,7 @@ export class Subscription {
     this.#channel = changesChannel(options.prefix);
     this.#listeners = listeners;
     this.#serverClock = serverClock;
-    this.#redis = createClient(options);
+    this.#redis = createSubscriber(options);
     // Why Redis is away is told by the connection for commands.
     this.#redis.on('error', () => {});
     this.#redis.on('close', () => this.#lost());
@@ -82,7 +82,7 @@ export class Subscription {
   }
 
   #ping(): void {
-    // No answer ends the connection (see createClient), and that is noticed above.
+    // No answer ends the connection (see createSubscriber), and that is noticed above.
     if (this.#problem === null) {
       this.#redis.ping().catch(() => {});
       void this.#serverClock.learn();
