@@ -66,6 +66,11 @@ export function createSubscriber(options: Access): Redis {
   return new Redis({ ...shared, Connector: connectorToOwner(place.hosts, shared) });
 }
 
+/** Calls each time commands can be sent: in a cluster, once each server can be asked that can be reached. */
+export function onReady(client: Client, listener: () => void): void {
+  client.on('ready', () => void connected(client).then(listener));
+}
+
 /** Resolves once Redis has answered on a new connection, or could not be reached. */
 export async function firstAttempt(client: Client): Promise<void> {
   await new Promise<void>((resolve) => {
@@ -75,6 +80,10 @@ export async function firstAttempt(client: Client): Promise<void> {
       if (isSearch(error)) resolve();
     });
   });
+  await connected(client);
+}
+
+async function connected(client: Client): Promise<void> {
   if (client instanceof Cluster) await Promise.all(client.nodes('master').map(settled));
 }
 

@@ -9,6 +9,7 @@ import {
   createClient,
   firstAttempt,
   isSearch,
+  onReady,
   placeOf,
   reasonOf,
 } from './client.ts';
@@ -50,13 +51,13 @@ export class Connection {
       if (isSearch(error)) this.#lost();
     });
     this.#redis.on('close', () => this.#lost());
-    this.#redis.on('ready', () => void this.#identify());
+    onReady(this.#redis, () => void this.#identify());
   }
 
   /** Resolves once it is known whether Redis answers. */
   async firstAttempt(): Promise<void> {
     await firstAttempt(this.#redis);
-    await this.#identifying;
+    if (this.#problem !== null && this.#redis.status === 'ready') await this.#identify();
   }
 
   /** Runs a script. @throws StoreAway */
