@@ -9,9 +9,10 @@ import type { Arrival, Decision, Permit } from '../../src/gateway/decision.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import { Findings } from '../../src/gateway/findings.ts';
 import { Pipeline } from '../../src/gateway/pipeline.ts';
+import { StageTimes } from '../../src/gateway/stage-times.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import { RequestCounts } from '../../src/telemetry/request-counts.ts';
+import { RequestMeasures } from '../../src/telemetry/request-measures.ts';
 import { requestHeaders } from '../request.ts';
 import { loadBenchConfig } from './config.ts';
 import { createPartialGate, UNLIMITED } from './gate.ts';
@@ -37,9 +38,15 @@ export async function openGate(folder: string, secret: string): Promise<GateAlon
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
   const { flushEvery } = config.account;
   const violations = new ViolationQueue(store, clock, { flushEvery, size: 100 });
-  const requests = new RequestCounts();
-  const count = (endpoint: string, decision: string) => requests.count(endpoint, decision);
-  const account = createAccount({ usage, violations, count, accessLog: null });
+  const requests = new RequestMeasures();
+  requests.know(['api']);
+  const account = createAccount({
+    usage,
+    violations,
+    measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
+    accessLog: null,
+    clock,
+  });
   const pipeline = new Pipeline(gate, account, (bug) => {
     throw bug;
   });
@@ -68,7 +75,7 @@ function arrivalFrom(secret: string): (path: string) => Arrival {
   const requestId = '0'.repeat(32);
   const findings = new Findings();
   const rest = { query: '', credential: secret, peer: '127.0.0.1', forwardedFor, findings };
-  return (path) => ({ requestId, method: 'GET', path, ...rest });
+  return (path) => ({ requestId, method: 'GET', path, times: new StageTimes(), ...rest });
 }
 
 function permitted(decision: Decision | Promise<Decision>): Permit {
@@ -94,7 +101,10 @@ class Passing implements Exchange {
   forward(permit: Permit): void {
     const { arrival } = this;
     const { requestId } = arrival;
-    const ending = { rejection: null, status: 200, complete: true, upstream: 'api' } as const;
+    arrival.times.answered = clock.monotonic();
+    const bytes = { bytesIn: 0, bytesOut: 0 };
+    const way = { upstream: 'api', target: 'http://127.0.0.1:1', tries: 1, ...bytes };
+    const ending = { rejection: null, status: 200, complete: true, ...way } as const;
     this.#pipeline.settled({ requestId, arrival, decision: 'forwarded', permit, ...ending });
   }
 }

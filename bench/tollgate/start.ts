@@ -12,6 +12,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { quickenStringMethods } from '../../src/kernel/string-methods.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { StoreCalls } from '../../src/telemetry/store-calls.ts';
 import type { Setting } from '../variant.ts';
 import { loadBenchConfig } from './config.ts';
 import { createPartialGate, UNLIMITED } from './gate.ts';
@@ -53,7 +54,13 @@ export async function startPartial(setting: Setting, stages: readonly GateStage[
 export async function startWhole(setting: Setting): Promise<string> {
   const { config, store } = await prepare(setting, true);
   const gateway = await assembleGateway(config, store, systemClock, log);
-  createMetrics(gateway.metrics);
+  const process = {
+    version: '',
+    config: { generation: 1, appliedAt: 0, refused: 0 },
+    store: new StoreCalls(systemClock),
+    logDropped: () => 0,
+  };
+  createMetrics({ process, gateway: gateway.metrics, control: null });
   const { port } = await gateway.transport.listen(0, '127.0.0.1');
   return `http://127.0.0.1:${port}`;
 }

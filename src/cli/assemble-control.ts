@@ -26,6 +26,7 @@ import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { type ControlSources, controlSources } from '../telemetry/control-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 /** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
@@ -34,6 +35,7 @@ const STORE_RETRY_MS = 1_000;
 const CACHED_TOKENS = 1_000;
 
 export interface Control {
+  readonly metrics: ControlSources;
   /** @param port 0 takes any free one */
   listen(port: number, host: string): Promise<AddressInfo>;
   /** Goes by another configuration from the next request on. What needs a restart must be as it was. */
@@ -60,6 +62,8 @@ export async function assembleControl(
       return rules.gate.defaultPercentage;
     },
   });
+  const metrics = controlSources();
+  const { sweeps } = metrics;
   const server = createControlServer({
     operations: resources({
       store,
@@ -82,6 +86,7 @@ export async function assembleControl(
     clock,
     bodySize: control.bodySize,
     publicUrl: control.publicUrl,
+    onAnswered: (operation, status) => metrics.requests.count(operation ?? 'none', String(status)),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
   });
   const sweeper = new Sweeper(
@@ -89,11 +94,21 @@ export async function assembleControl(
     clock,
     { everyMs: control.sweepEvery, retentionMs: control.logRetention },
     {
-      swept: (revoked, purged) => log.info({ component: 'sweeper', revoked, purged }, 'swept'),
-      failed: (error) => log.error({ component: 'sweeper', err: error }, 'a sweep failed'),
+      swept(revoked, purged) {
+        sweeps.done += 1;
+        sweeps.revoked += revoked;
+        sweeps.purged += purged;
+        sweeps.lastDoneAt = clock.now() / 1000;
+        if (revoked + purged > 0) log.info({ component: 'sweeper', revoked, purged }, 'swept');
+      },
+      failed(error) {
+        sweeps.failed += 1;
+        log.error({ component: 'sweeper', err: error }, 'a sweep failed');
+      },
     },
   );
   return {
+    metrics,
     listen: (port, host) => server.listen(port, host),
     adopt(next) {
       rules = rulesOf(next, store);

@@ -20,9 +20,10 @@ import { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { quickenStringMethods } from '../kernel/string-methods.ts';
+import { Durations } from '../telemetry/durations.ts';
+import type { GatewaySources } from '../telemetry/gateway-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { MetricSources } from '../telemetry/metrics.ts';
-import { RequestCounts } from '../telemetry/request-counts.ts';
+import { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { LastingParts } from './generation.ts';
 import { Generations } from './generations.ts';
 
@@ -45,7 +46,7 @@ export interface Gateway {
    * @param config its upstream targets are origins
    */
   adopt(config: Config): void;
-  readonly metrics: MetricSources;
+  readonly metrics: GatewaySources;
   /** What is wrong with a stage's access to the store, in one line; null when nothing is. */
   readonly components: Readonly<Record<'resolve' | 'limit', () => string | null>>;
   /** Stops accepting, lets what is under way end within the time, writes what waits, and closes connections. */
@@ -102,7 +103,7 @@ export async function assembleGateway(
     flushEvery: config.account.flushEvery,
     size: VIOLATIONS_MAX,
   });
-  const requests = new RequestCounts();
+  const requests = new RequestMeasures();
   const streams = new LiveStreams();
   const parts: LastingParts = {
     clock,
@@ -127,9 +128,9 @@ export async function assembleGateway(
 
   const mayStay = (credential: Credential) => stays(resolver, credential);
   const stopStreamChecks = streams.recheckEvery(STREAM_CHECK_MS, clock, mayStay);
-  let observeLag = (_: number) => {};
+  const changeLag = new Durations(1);
   const unsubscribe = await store.subscribe({
-    onLag: (lagMs) => observeLag(lagMs / 1000),
+    onLag: (lagMs) => changeLag.observe(0, lagMs),
     onChange(change) {
       resolver.changed(change);
       directory.changed(change);
@@ -154,17 +155,16 @@ export async function assembleGateway(
     },
     metrics: {
       requests,
+      underway: () => generations.underway,
+      openConnections: () => transport.open + upgrades.open,
+      targets: () => generations.current.upstreams.targets(),
       lookups,
       cachedTokens: () => resolver.cached,
-      usageDepth: () => usage.depth,
-      usageDropped: () => usage.dropped,
-      eventsDepth: () => violations.depth,
-      eventsDropped: () => violations.dropped,
-      storeAway: () => budgets.open,
-      onChangeLag(observe) {
-        observeLag = observe;
-      },
-      openConnections: () => transport.open + upgrades.open,
+      changeLag,
+      storeAway: { resolve: () => breaker.open, limit: () => budgets.open },
+      leases: store.ledger.leases,
+      usage,
+      events: violations,
     },
     components: { resolve: () => breaker.reason, limit: () => budgets.reason },
     stop: (graceMs) => stop(graceMs, upgrades),

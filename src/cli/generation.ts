@@ -28,7 +28,7 @@ import type { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { accessLine } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { RequestCounts } from '../telemetry/request-counts.ts';
+import type { RequestMeasures } from '../telemetry/request-measures.ts';
 
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
 const UPSTREAM_KEEP_ALIVE_MS = 4_000;
@@ -50,7 +50,7 @@ export interface LastingParts {
   readonly fallback: LimitLedger;
   readonly usage: UsageQueue;
   readonly violations: ViolationQueue;
-  readonly requests: RequestCounts;
+  readonly requests: RequestMeasures;
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
 }
@@ -85,6 +85,7 @@ export function createGeneration(config: Config, parts: LastingParts, before: Ge
 function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
   const { clock, log, budgets, failures, requests, onBug } = parts;
   const { limit } = config;
+  requests.know(config.forward.upstreams.map(({ name }) => name));
   failures.goBy(config.resolve.failures, trustedProxies);
   const unmatched = { name: UNMATCHED, match: [], ...limit.unmatched };
   const gate = createGate({
@@ -99,8 +100,9 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
   const account = createAccount({
     usage: parts.usage,
     violations: parts.violations,
-    count: (endpoint, decision) => requests.count(endpoint, decision),
+    measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
     accessLog: config.log.access ? (outcome) => log.info(accessLine(outcome), 'request') : null,
+    clock,
   });
   return new Pipeline(gate, account, onBug);
 }

@@ -12,15 +12,23 @@ export class Generations {
   /** Every pipeline whose requests may still be sent to the current upstreams. */
   #users: Pipeline[];
   readonly #closing = new Set<Promise<void>>();
+  /** Every pipeline that may still have requests. */
+  #entered: Pipeline[];
 
   constructor(config: Config, parts: LastingParts) {
     this.#parts = parts;
     this.#current = createGeneration(config, parts, null);
     this.#users = [this.#current.pipeline];
+    this.#entered = this.#users;
   }
 
   get current(): Generation {
     return this.#current;
+  }
+
+  /** Requests under way, whichever generation decided them. */
+  get underway(): number {
+    return this.#entered.reduce((sum, { underway }) => sum + underway, 0);
   }
 
   /** Makes the next generation the current one. */
@@ -28,6 +36,7 @@ export class Generations {
     const before = this.#current;
     this.#current = createGeneration(config, this.#parts, before);
     const { pipeline, upstreams } = this.#current;
+    this.#entered = [...this.#entered.filter(({ underway }) => underway > 0), pipeline];
     if (upstreams === before.upstreams) {
       this.#users = [...this.#users.filter(({ underway }) => underway > 0), pipeline];
     } else {

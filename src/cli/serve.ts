@@ -5,10 +5,10 @@ import type { Environment } from '../config/environment.ts';
 import { FilesRead } from '../config/files-read.ts';
 import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { addConfigMetrics } from '../telemetry/config-metrics.ts';
 import { createHealthServer } from '../telemetry/health-server.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { StoreCalls } from '../telemetry/store-calls.ts';
 import { assembleGateway } from './assemble.ts';
 import { assembleControl } from './assemble-control.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -16,6 +16,7 @@ import type { Output } from './config-check.ts';
 import { createEchoUpstream } from './echo-upstream.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
+import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 
 /** Which planes a process runs. */
@@ -88,7 +89,8 @@ async function start(
 ): Promise<Omit<Serving, 'stop'>> {
   const { file, config, files, env, log, started } = begin;
   const { listen, resolve } = config;
-  const store = await openStore(config.store, systemClock, log);
+  const calls = new StoreCalls(systemClock);
+  const store = calls.timed(await openStore(config.store, systemClock, log));
   started.push(() => store.close());
 
   const echo = new BuiltinEcho();
@@ -123,8 +125,11 @@ async function start(
     const stopWatching = reloader.watch(checkEvery);
     started.push(async () => stopWatching());
   }
-  const registry = createMetrics(gateway?.metrics ?? null);
-  addConfigMetrics(registry, reloader);
+  const registry = createMetrics({
+    process: { version: VERSION, config: reloader, store: calls, logDropped: () => 0 },
+    gateway: gateway?.metrics ?? null,
+    control: control?.metrics ?? null,
+  });
   const health = createHealthServer({
     metrics: registry,
     accepting,

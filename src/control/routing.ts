@@ -18,6 +18,10 @@ declare module 'fastify' {
     /** Set once the request is let in. */
     admitted: Admitted | null;
   }
+  interface FastifyContextConfig {
+    /** The operation that the route belongs to. */
+    operation?: string;
+  }
 }
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE';
@@ -43,6 +47,7 @@ function route(app: FastifyInstance, operation: Operation, parts: RoutingParts):
   app.route({
     method: operation.method,
     url: routerPath(operation.path),
+    config: { operation: operation.id },
     onRequest: async (request, reply) => {
       const admitted = await admit(request, reply, operation, parts);
       if (admitted.kind === 'error') return refuse(request, reply, admitted);

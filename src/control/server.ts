@@ -25,6 +25,8 @@ export interface ControlServerOptions extends RoutingParts {
   readonly operations: readonly Operation[];
   /** Largest request body, in bytes. */
   readonly bodySize: number;
+  /** Hears of every answer: of which operation, null for what is none, and its status. */
+  readonly onAnswered: (operation: string | null, status: number) => void;
 }
 
 export interface ControlServer {
@@ -70,6 +72,9 @@ export function createControlServer(options: ControlServerOptions): ControlServe
     const refusal = refusalFor(error);
     if (refusal === INTERNAL) options.onBug(error, request.id);
     return refuse(request, reply, refusal);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    options.onAnswered(request.routeOptions.config.operation ?? null, reply.statusCode);
   });
   readJsonOnly(app);
   routeAll(app, options.operations, options);

@@ -12,7 +12,7 @@ export interface SweeperOptions {
 }
 
 export interface SweeperEvents {
-  /** Tokens were revoked or events removed. */
+  /** A sweep came to its end: how many tokens it revoked and how many events it removed, often none. */
   swept(revoked: number, purged: number): void;
   /** A sweep failed; the next one tries again. */
   failed(error: unknown): void;
@@ -66,7 +66,7 @@ export class Sweeper {
     try {
       const revoked = await this.#revokeIdle();
       const purged = await this.#store.purgeEventsBefore(this.#clock.now() - this.#options.retentionMs);
-      if (revoked + purged > 0) this.#events.swept(revoked, purged);
+      this.#events.swept(revoked, purged);
     } catch (error) {
       this.#events.failed(error);
     }

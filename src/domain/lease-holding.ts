@@ -156,11 +156,16 @@ export class Holding {
     this.#sizeBefore = granted;
   }
 
-  /** Keeps a lease. One of an ended window is worth nothing any more. */
-  keep(lease: Lease): void {
-    if (this.lease !== null && this.lease.resetAt !== lease.resetAt) this.lease = null;
+  /** Keeps a lease. One of an ended window is worth nothing any more. @returns how much was lost with that */
+  keep(lease: Lease): number {
+    let lost = 0;
+    if (this.lease !== null && this.lease.resetAt !== lease.resetAt) {
+      lost = this.lease.left;
+      this.lease = null;
+    }
     if (this.lease === null) this.lease = lease;
     else this.next = lease;
+    return lost;
   }
 
   /** Lets go of what is held first. */

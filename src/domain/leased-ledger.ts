@@ -10,7 +10,7 @@ import {
   windowMs,
 } from './lease.ts';
 import { elapsedMs, Holding, Lease, type Moment, momentOf, Refusal, type Waiter } from './lease-holding.ts';
-import type { Counted, LimitLedger, Spend, Spent } from './limit-ledger.ts';
+import type { Counted, LeaseCounts, LimitLedger, Spend, Spent } from './limit-ledger.ts';
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';
 
@@ -40,6 +40,7 @@ export class LeasedLedger implements LimitLedger {
   /** Those with a lease. */
   readonly #held = new Set<Holding>();
   readonly #timers: readonly (() => void)[];
+  readonly leases: LeaseCounts = { asked: 0, failed: 0, granted: 0, returned: 0, wasted: 0 };
 
   constructor(source: LeaseSource, clock: Clock) {
     this.#source = source;
@@ -131,14 +132,17 @@ export class LeasedLedger implements LimitLedger {
     const need = holding.waiters.filter((waiter) => isLike(waiter.spend, like)).length;
     const request: LeaseRequest = { ...like, need, want: need + holding.demandAt(sent.monotonic) };
     holding.asking = true;
+    this.leases.asked += 1;
     this.#source
       .take(request)
       .then((grant) => {
         holding.asking = false;
+        this.leases.granted += grant.granted;
         this.#granted(holding, request, sent, grant, attempt);
       })
       .catch((error: unknown) => {
         holding.asking = false;
+        this.leases.failed += 1;
         for (const { fail } of holding.waiters.splice(0)) fail(error);
       });
   }
@@ -147,6 +151,7 @@ export class LeasedLedger implements LimitLedger {
     const [first] = holding.waiters;
     if (elapsedMs(this.#clock, sent) >= windowMs(grant)) {
       // The window may have ended since: what it granted must not be spent in the next.
+      this.leases.wasted += grant.granted;
       if (first === undefined) return;
       if (attempt === LATE_ANSWERS) throw new StoreAway('Budgets are answered after their window has ended');
       this.#ask(holding, first.spend, attempt + 1);
@@ -173,7 +178,7 @@ export class LeasedLedger implements LimitLedger {
     }
     holding.waiters = stillWaiting;
     if (lease.left === 0) return;
-    holding.keep(lease);
+    this.leases.wasted += holding.keep(lease);
     this.#held.add(holding);
   }
 
@@ -204,11 +209,22 @@ export class LeasedLedger implements LimitLedger {
   async #release(holding: Holding, lease: Lease): Promise<void> {
     holding.drop();
     const { left: count, resetAt } = lease;
-    if (count === 0 || !lease.isInWindow(this.#clock)) return;
+    if (count === 0) return;
+    if (!lease.isInWindow(this.#clock)) {
+      this.leases.wasted += count;
+      return;
+    }
     lease.left = 0;
     const { endpoint, tokenId } = holding;
     // What does not arrive stays spent: less is admitted then, never more.
-    await this.#source.giveBack({ endpoint, tokenId, count, resetAt }).catch(() => {});
+    await this.#source.giveBack({ endpoint, tokenId, count, resetAt }).then(
+      () => {
+        this.leases.returned += count;
+      },
+      () => {
+        this.leases.wasted += count;
+      },
+    );
   }
 
   #returnOld(): void {

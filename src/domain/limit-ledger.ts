@@ -35,11 +35,26 @@ export interface Counted {
 /** Nothing was admitted since the last window ended. */
 export const NOTHING_COUNTED: Counted = Object.freeze({ all: 0, own: 0, resetAt: null });
 
+/** What became of budgets that were leased. Sums since the start. */
+export interface LeaseCounts {
+  /** Questions to the source, and those that were not answered. */
+  asked: number;
+  failed: number;
+  /** Requests that the source granted. */
+  granted: number;
+  /** Granted, not spent, and given back in time. */
+  returned: number;
+  /** Granted, and neither spent nor given back: nobody could use them. */
+  wasted: number;
+}
+
 /**
  * Counts requests against windows. Both budgets share the endpoint's window: it opens at the first request of
  * anybody and ends for everybody (docs/adr/0004). A refusal consumes neither budget.
  */
 export interface LimitLedger {
+  /** Null where nothing is leased. */
+  readonly leases: Readonly<LeaseCounts> | null;
   /**
    * Answers at once where the answer is known here, else by promise.
    * @throws StoreAway (by rejection) when the store that holds the budgets does not answer

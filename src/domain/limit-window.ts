@@ -31,6 +31,7 @@ const SWEEP_EVERY_MS = 60_000;
 
 /** A ledger that counts in this process alone, and so always answers at once. Counts do not outlive the process. */
 export class InProcessLedger implements LimitLedger {
+  readonly leases = null;
   readonly #clock: Clock;
   readonly #windows = new Map<string, LimitWindow>();
   readonly #stopSweeping: () => void;

@@ -4,6 +4,7 @@ import type { RejectionCode } from '../domain/rejection.ts';
 import type { Credential } from '../domain/token.ts';
 import type { Zone } from '../domain/zone.ts';
 import type { Findings } from './findings.ts';
+import type { StageTimes } from './stage-times.ts';
 
 /** What a request shows the gate; nothing of sockets. Built by the listen stage, which has judged the head. */
 export interface Arrival {
@@ -23,6 +24,8 @@ export interface Arrival {
   readonly forwardedFor: string | null;
   /** What was found in `credential`, `peer` and `forwardedFor` before, from whoever has the same three again. */
   readonly findings?: Findings;
+  /** Filled in on the way. */
+  readonly times: StageTimes;
 }
 
 // Not exported: only `permit` below can make the brand.

@@ -1,4 +1,5 @@
-import type { Arrival, Permit, Rejection } from './decision.ts';
+import type { RejectionCode } from '../domain/rejection.ts';
+import { type Arrival, type Permit, type Rejection, reject } from './decision.ts';
 
 /** How an exchange ended; handed to account, whatever the end was. */
 export interface Outcome {
@@ -6,7 +7,7 @@ export interface Outcome {
   readonly requestId: string;
   readonly arrival: Arrival | null;
   /** `forwarded`, or the code of the refusal, whoever refused. */
-  readonly decision: 'forwarded' | Rejection['code'];
+  readonly decision: 'forwarded' | RejectionCode;
   readonly permit: Permit | null;
   readonly rejection: Rejection | null;
   /** The status that reached the client; 0 when none did. */
@@ -15,6 +16,14 @@ export interface Outcome {
   readonly complete: boolean;
   /** `name` of the upstream in the configuration, once one was chosen. */
   readonly upstream: string | null;
+  /** The origin of the target that was asked last, once one was chosen. */
+  readonly target: string | null;
+  /** How many targets were asked. */
+  readonly tries: number;
+  /** Bytes of the request's body that came; 0 for what the gate refused. */
+  readonly bytesIn: number;
+  /** Bytes of the answer's body that were sent, framing aside; of a WebSocket, what passed through the tunnel. */
+  readonly bytesOut: number;
 }
 
 /**
@@ -27,4 +36,22 @@ export interface Exchange {
   refuse(rejection: Rejection): void;
   /** Carries the request to the upstream and the answer back. Calls `settled` when both are over. */
   forward(permit: Permit): void;
+}
+
+/** How what never became a request ended. @param status what reached the client; 0 when nothing did */
+export function unread(requestId: string, code: RejectionCode, status: number): Outcome {
+  return {
+    requestId,
+    arrival: null,
+    decision: code,
+    permit: null,
+    rejection: reject(code),
+    status,
+    complete: status !== 0,
+    upstream: null,
+    target: null,
+    tries: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+  };
 }

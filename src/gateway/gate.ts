@@ -41,7 +41,10 @@ export function createGate(parts: GateParts): Gate {
 
   function withZones(arrival: Arrival, compiled: CompiledZones | null): Decision | Promise<Decision> {
     const kept = compiled?.blocklist == null ? null : keptOut(arrival, compiled.blocklist);
-    if (kept !== null) return kept;
+    if (kept !== null) {
+      arrival.times.zoned = clock.monotonic();
+      return kept;
+    }
     const found = resolver.resolve(arrival.credential, arrival, arrival.findings);
     if (found instanceof Promise) return found.then((late) => afterResolve(arrival, late, compiled !== null));
     return afterResolve(arrival, found, compiled !== null);
@@ -61,6 +64,7 @@ export function createGate(parts: GateParts): Gate {
     found: Resolution,
     zonesKnown: boolean,
   ): Decision | Promise<Decision> {
+    arrival.times.resolved = clock.monotonic();
     if (found === 'resolve.too-many-failures') {
       return reject(found, { retryAfterSeconds: failures?.retryAfterSeconds(arrival) ?? null });
     }
@@ -87,22 +91,27 @@ export function createGate(parts: GateParts): Gate {
     client: string,
     outside: RejectionCode | null,
   ): Decision | Promise<Decision> {
+    arrival.times.zoned = clock.monotonic();
     const endpoint = endpointOf(arrival.method, arrival.path);
     if (outside !== null) {
       const facts = { credential, client, endpoint: endpoint.name, retryAfterSeconds: retryAfter(outside) };
       return reject(outside, facts);
     }
     const spent = limits.spend(credential, endpoint);
-    if (spent instanceof Promise) return spent.then((late) => afterLimit(credential, client, endpoint, late));
-    return afterLimit(credential, client, endpoint, spent);
+    if (spent instanceof Promise) {
+      return spent.then((late) => afterLimit(arrival, credential, client, endpoint, late));
+    }
+    return afterLimit(arrival, credential, client, endpoint, spent);
   }
 
   function afterLimit(
+    arrival: Arrival,
     credential: Credential,
     client: string,
     endpoint: Endpoint,
     verdict: LimitVerdict,
   ): Decision {
+    arrival.times.limited = clock.monotonic();
     if (verdict === 'unlimited') return permit({ credential, client, endpoint, spent: null });
     const { name, windowSeconds } = endpoint;
     const facts = { credential, client, endpoint: name };
@@ -115,6 +124,7 @@ export function createGate(parts: GateParts): Gate {
   }
 
   return (arrival) => {
+    arrival.times.began = clock.monotonic();
     const compiled = zones.current();
     if (compiled instanceof Promise) return compiled.then((late) => withZones(arrival, late));
     return withZones(arrival, compiled);

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { type Declare, single } from './declare.ts';
 
 /** What is known of the configuration that is in force. */
 export interface ConfigFacts {
@@ -10,31 +10,28 @@ export interface ConfigFacts {
 }
 
 /** Declares the metrics of the configuration; each reads its fact when scraped. */
-export function addConfigMetrics(registry: Registry, facts: ConfigFacts): void {
-  const registers = [registry];
-  new Gauge({
-    name: 'tollgate_config_generation',
-    help: 'Configurations that this process has put in force, that of the start included.',
-    registers,
-    collect() {
-      this.set(facts.generation);
+export function declareConfig(declare: Declare, facts: ConfigFacts): void {
+  declare.gauge(
+    {
+      name: 'tollgate_config_generation',
+      help: 'Configurations that this process has put in force, that of the start included.',
     },
-  });
-  new Gauge({
-    name: 'tollgate_config_last_reload_success_timestamp_seconds',
-    help: 'When the configuration in force was put in force, in seconds since the epoch.',
-    registers,
-    collect() {
-      this.set(facts.appliedAt / 1000);
+    'min',
+    single(() => facts.generation),
+  );
+  declare.gauge(
+    {
+      name: 'tollgate_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration in force was put in force, in seconds since the epoch.',
     },
-  });
-  new Counter({
-    name: 'tollgate_config_reloads_refused_total',
-    help: 'Reloads that were refused, so that the configuration before stayed in force.',
-    registers,
-    collect() {
-      this.reset();
-      this.inc(facts.refused);
+    'min',
+    single(() => facts.appliedAt / 1000),
+  );
+  declare.counter(
+    {
+      name: 'tollgate_config_reloads_refused_total',
+      help: 'Reloads that were refused, so that the configuration before stayed in force.',
     },
-  });
+    single(() => facts.refused),
+  );
 }

@@ -1,106 +1,85 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { RequestCounts } from './request-counts.ts';
+/**
+ * Every metric, declared once, with the metrics of prom-client for the process itself. docs/metrics.md lists them
+ * all, and a test holds it to that.
+ */
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type ConfigFacts, declareConfig } from './config-metrics.ts';
+import { type ControlSources, declareControl } from './control-metrics.ts';
+import { Declare, single } from './declare.ts';
+import { declareGateway, type GatewaySources } from './gateway-metrics.ts';
+import { STORE_OPERATIONS, type StoreCalls } from './store-calls.ts';
 
-/** What the metrics read when they are scraped. Everything here is cheap to ask and bounded in size. */
+/** What the metrics read when they are scraped. Everything is cheap to ask and bounded in size. */
 export interface MetricSources {
-  readonly requests: RequestCounts;
-  /** Answers of the token cache by kind. */
-  readonly lookups: Readonly<Record<string, number>>;
-  readonly cachedTokens: () => number;
-  readonly usageDepth: () => number;
-  readonly usageDropped: () => number;
-  readonly eventsDepth: () => number;
-  readonly eventsDropped: () => number;
-  readonly storeAway: () => boolean;
-  readonly openConnections: () => number;
-  /** Whom to tell, from now on, how long each change was under way when it was acted on: seconds. */
-  readonly onChangeLag: (observe: (seconds: number) => void) => void;
+  readonly process: ProcessSources;
+  /** Null in a process without a gateway. */
+  readonly gateway: GatewaySources | null;
+  /** Null in a process without the control plane. */
+  readonly control: ControlSources | null;
 }
 
-/** Where a push is quick, where it is still within what is wanted, and where it is not: seconds. */
-const LAG_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** What every process has. */
+export interface ProcessSources {
+  /** Of the package. */
+  readonly version: string;
+  readonly config: ConfigFacts;
+  readonly store: StoreCalls;
+  /** Lines that were not written because the log's reader did not keep up. */
+  readonly logDropped: () => number;
+}
 
-/**
- * Declares every metric once; each reads its source when scraped, so a request costs no label set.
- * @param sources null for a process without a gateway, which has the process's own metrics alone
- */
-export function createMetrics(sources: MetricSources | null): Registry {
+/** Declares the metrics of one process in one registry. */
+export function createMetrics({ process: facts, gateway, control }: MetricSources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  if (sources === null) return registry;
-  const registers = [registry];
-  new Counter({
-    name: 'tollgate_requests_total',
-    help: 'Requests by endpoint and decision: forwarded, or the code of the refusal.',
-    labelNames: ['endpoint', 'decision'] as const,
-    registers,
-    collect() {
-      this.reset();
-      for (const { endpoint, decision, count } of sources.requests.entries()) {
-        this.inc({ endpoint, decision }, count);
+  const declare = new Declare(registry);
+  declareProcess(declare, facts);
+  declareConfig(declare, facts.config);
+  if (gateway !== null) declareGateway(declare, gateway);
+  if (control !== null) declareControl(declare, control);
+  return registry;
+}
+
+function declareProcess(declare: Declare, { version, store, logDropped }: ProcessSources): void {
+  declare.gauge(
+    {
+      name: 'tollgate_build_info',
+      help: '1, with the versions of Tollgate and Node.',
+      labelNames: ['version', 'node'],
+    },
+    'first',
+    () => [{ labels: { version, node: process.version }, value: 1 }],
+  );
+  declare.counter(
+    {
+      name: 'tollgate_log_dropped_total',
+      help: 'Log lines that were dropped because their reader did not keep up.',
+    },
+    single(logDropped),
+  );
+  declare.durations(
+    {
+      name: 'tollgate_store_duration_seconds',
+      help: 'Time from a call of the store to its answer, by operation.',
+      labelNames: ['operation'],
+    },
+    function* () {
+      for (const [series, operation] of STORE_OPERATIONS.entries()) {
+        const reading = store.durations.read(series);
+        // Most processes use a few of them.
+        if (reading.counts.some((count) => count > 0)) yield { labels: { operation }, reading };
       }
     },
-  });
-  new Counter({
-    name: 'tollgate_token_lookups_total',
-    help: 'Answers of the token cache: hit, miss, stale, unknown, junk.',
-    labelNames: ['answer'] as const,
-    registers,
-    collect() {
-      this.reset();
-      for (const [answer, count] of Object.entries(sources.lookups)) this.inc({ answer }, count);
+  );
+  declare.counter(
+    {
+      name: 'tollgate_store_errors_total',
+      help: 'Calls of the store that failed, by operation and error: away or refused.',
+      labelNames: ['operation', 'error'],
     },
-  });
-  const changeLag = new Histogram({
-    name: 'tollgate_change_lag_seconds',
-    help: 'How long pushed changes had been committed, at the most, when this gateway acted on them.',
-    buckets: LAG_BUCKETS,
-    registers,
-  });
-  sources.onChangeLag((seconds) => changeLag.observe(seconds));
-  gauge('tollgate_cached_tokens', 'Tokens in the cache of this process.', sources.cachedTokens);
-  gauge('tollgate_usage_queue_depth', 'Tokens whose last use waits to be written.', sources.usageDepth);
-  gauge(
-    'tollgate_event_queue_depth',
-    'Events that wait to be written to the System Log.',
-    sources.eventsDepth,
+    function* () {
+      for (const [operation, error, value] of store.errors.entries())
+        yield { labels: { operation, error }, value };
+    },
   );
-  gauge('tollgate_store_away', '1 while the store does not answer, else 0.', () =>
-    Number(sources.storeAway()),
-  );
-  gauge('tollgate_open_connections', 'Client connections that are open.', sources.openConnections);
-  counter(
-    'tollgate_usage_dropped_total',
-    'Notes of last use that were dropped because the queue was full.',
-    sources.usageDropped,
-  );
-  counter(
-    'tollgate_events_dropped_total',
-    'Events for the System Log that were dropped because the queue was full.',
-    sources.eventsDropped,
-  );
-  return registry;
-
-  function counter(name: string, help: string, read: () => number): void {
-    new Counter({
-      name,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  }
-
-  function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  }
 }

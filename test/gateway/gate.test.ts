@@ -9,6 +9,7 @@ import { createGate, type Gate } from '../../src/gateway/gate.ts';
 import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
 import { FailureLimit } from '../../src/gateway/resolve/failure-limit.ts';
 import { Resolver } from '../../src/gateway/resolve/resolver.ts';
+import { StageTimes } from '../../src/gateway/stage-times.ts';
 import { ZoneDirectory } from '../../src/gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../../src/gateway/zone/zone-stage.ts';
 import { Breaker } from '../../src/kernel/breaker.ts';
@@ -78,6 +79,7 @@ async function ask(secret: string | null, facts: Partial<Arrival> = {}): Promise
     credential: secret,
     peer: '192.0.2.7',
     forwardedFor: null,
+    times: new StageTimes(),
     ...facts,
   });
 }
@@ -101,7 +103,8 @@ describe('the gate', () => {
     const { secret } = await issue({ network: { connection: 'ZONE', include: [zone.id] } });
     await ask(secret);
     const arrival = { requestId: '', method: 'GET', path: '/users/me', query: '', credential: secret };
-    expect(gate({ ...arrival, peer: '192.0.2.7', forwardedFor: null })).not.toBeInstanceOf(Promise);
+    const times = new StageTimes();
+    expect(gate({ ...arrival, peer: '192.0.2.7', forwardedFor: null, times })).not.toBeInstanceOf(Promise);
   });
 
   it("refuses when the token's share is spent, says when to come back, and lets in again after that", async () => {

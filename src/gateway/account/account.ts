@@ -1,3 +1,4 @@
+import type { Clock } from '../../kernel/clock.ts';
 import type { Outcome } from '../exchange.ts';
 import type { Account } from '../pipeline.ts';
 import type { UsageQueue } from './usage-queue.ts';
@@ -6,20 +7,23 @@ import type { ViolationQueue } from './violation-queue.ts';
 export interface AccountParts {
   readonly usage: UsageQueue;
   readonly violations: ViolationQueue;
-  readonly count: (endpoint: string, decision: string) => void;
+  /** Counts and times a request. @param now when it was over, in milliseconds of the monotonic clock */
+  readonly measure: (outcome: Outcome, endpoint: string, now: number) => void;
   /** Null where the access log is off. */
-  readonly accessLog: ((outcome: Outcome) => void) | null;
+  readonly accessLog: ((outcome: Outcome, now: number) => void) | null;
+  readonly clock: Clock;
 }
 
 /** The account stage: hears how every exchange ended, notes the token's use and what the System Log tells, and feeds metrics and access log. */
-export function createAccount({ usage, violations, count, accessLog }: AccountParts): Account {
+export function createAccount({ usage, violations, measure, accessLog, clock }: AccountParts): Account {
   return (outcome) => {
     const used = usedCredential(outcome);
     if (used !== null) usage.note(used.token);
     const { arrival, rejection } = outcome;
     if (arrival !== null && rejection !== null) violations.note(arrival, rejection);
-    count(endpointOf(outcome), outcome.decision);
-    if (accessLog !== null) accessLog(outcome);
+    const now = clock.monotonic();
+    measure(outcome, endpointOf(outcome), now);
+    if (accessLog !== null) accessLog(outcome, now);
   };
 }
 

@@ -1,5 +1,6 @@
 import type { RejectionCode } from '../../domain/rejection.ts';
 import type { Arrival } from '../decision.ts';
+import { StageTimes } from '../stage-times.ts';
 import { type BodyFraming, judgeFraming } from './framing.ts';
 import { type HeaderRole, headerRoles } from './header-roles.ts';
 import { type HeadersRead, readHeaders } from './headers.ts';
@@ -113,5 +114,6 @@ function arrivalOf(raw: RawHead, read: HeadersRead, path: string, query: string,
     credential: read.credential,
     peer,
     forwardedFor: read.forwardedFor,
+    times: new StageTimes(),
   };
 }

@@ -5,6 +5,7 @@ import { type EventSink, type Report, type Store, StoreAway } from '../../../src
 import type { Credential } from '../../../src/domain/token.ts';
 import { ViolationQueue } from '../../../src/gateway/account/violation-queue.ts';
 import { type Arrival, type Rejection, reject } from '../../../src/gateway/decision.ts';
+import { StageTimes } from '../../../src/gateway/stage-times.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 import { aToken, aUser, aZone, MADE_AT } from '../../support/records.ts';
@@ -63,6 +64,7 @@ const credential = credentialOf('a token');
 
 const arrival: Arrival = {
   requestId: '0123456789abcdef0123456789abcdef',
+  times: new StageTimes(),
   method: 'GET',
   path: '/api/v1/users',
   query: '?secret=42',

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { newRequestId } from '../../listen/request-id.ts';
+import { StageTimes } from '../../stage-times.ts';
 import { FastExchange } from './exchange.ts';
 import type { FastOptions } from './options.ts';
 import { type Reading, RequestReader } from './request-reader.ts';
@@ -230,6 +231,7 @@ export class ClientConnection {
       peer,
       forwardedFor,
       findings,
+      times: new StageTimes(),
     };
     const body = bodyEnd > end ? bytes.subarray(end, bodyEnd) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);

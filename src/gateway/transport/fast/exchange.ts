@@ -45,12 +45,16 @@ export class FastExchange implements Exchange, AnswerListener {
   #status = 0;
   #choice: Choice | null = null;
   #upstream: string | null = null;
+  #target: string | null = null;
+  #tries = 0;
   #connection: UpstreamConnection | null = null;
   /** What has come of the body and was not sent yet. */
   #body: Buffer | null;
   /** The body's bytes so far. */
   #received: number;
   #pace: Pace | null = null;
+  /** Bytes of the answer's body. */
+  #answered = 0;
   #sent = false;
   #triesLeft: number;
   /** What is to be written when this reading is over. */
@@ -167,6 +171,8 @@ export class FastExchange implements Exchange, AnswerListener {
     this.#permit = permit;
     this.#choice = choice;
     this.#upstream = choice.upstream;
+    this.#target = choice.origin;
+    this.#tries += 1;
     this.#connection = pools.of(choice).connect(this);
   }
 
@@ -220,8 +226,10 @@ export class FastExchange implements Exchange, AnswerListener {
 
   head(head: ResponseReader, hasBody: boolean): boolean {
     if (this.#permit === null) return false;
-    const { requestId } = this.arrival;
-    const now = this.#options.clock.now();
+    const { requestId, times } = this.arrival;
+    const { clock } = this.#options;
+    const now = clock.now();
+    times.answered = clock.monotonic();
     this.#inChunks = hasBody && head.contentLength === null;
     this.#closes = this.#client.isLast || this.#client.bodyLeft > 0;
     // RFC 9110 §8.6: a 204 has no body to measure.
@@ -248,6 +256,7 @@ export class FastExchange implements Exchange, AnswerListener {
 
   data(bytes: Buffer, start: number, end: number): void {
     const size = end - start;
+    this.#answered += size;
     if (this.#inChunks) this.#out += `${size.toString(16)}\r\n`;
     if (size <= WRITTEN_TOGETHER) this.#out += bytes.toString('latin1', start, end);
     else {
@@ -366,6 +375,7 @@ export class FastExchange implements Exchange, AnswerListener {
     const shown = method === 'HEAD' ? '' : body;
     this.#body = null;
     this.#status = status;
+    this.#answered = shown.length;
     this.#phase = 'answered';
     this.#client.socket.write(`${statusLine(status)}${linesOf(headers)}${connection}\r\n${shown}`, 'latin1');
     this.#whenWritten();
@@ -415,6 +425,10 @@ export class FastExchange implements Exchange, AnswerListener {
       status: this.#status,
       complete,
       upstream: this.#upstream,
+      target: this.#target,
+      tries: this.#tries,
+      bytesIn: this.#permit === null ? 0 : this.#received,
+      bytesOut: this.#answered,
     });
     this.#client.exchangeOver(this.#closes);
   }

@@ -6,6 +6,7 @@ import { announcedTrailers, passingTrailers } from './trailers.ts';
 export class Answer {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  #sent = 0;
   #bodyBegun = false;
   #trailers: readonly string[] = [];
   #stalledSince: number | null = null;
@@ -13,6 +14,11 @@ export class Answer {
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req;
     this.#res = res;
+  }
+
+  /** Bytes of the body so far. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** Passes an interim answer: 102, or 103 with its links. Names and values in turn. */
@@ -46,6 +52,7 @@ export class Answer {
   /** @returns false when the client does not take it at once */
   write(chunk: Buffer): boolean {
     this.#bodyBegun = true;
+    this.#sent += chunk.length;
     bodyTurnover.passed(chunk.length);
     return this.#res.write(chunk);
   }

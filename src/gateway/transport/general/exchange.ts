@@ -40,9 +40,12 @@ export class GeneralExchange implements Exchange, CallListener {
   #upload: Upload | null = null;
   #pace: Pace | null = null;
   #call: UpstreamCall | null = null;
-  #origin: string | undefined;
+  #target: string | null = null;
+  #tries = 0;
   #triesLeft: number;
   #leaveStreams: (() => void) | null = null;
+  /** Bytes of the body of a refusal. */
+  #refused = 0;
 
   /** @param isLast whether the connection takes no further request, so that this answer says it closes */
   constructor(
@@ -121,7 +124,8 @@ export class GeneralExchange implements Exchange, CallListener {
     const { preserveHost, scheme, isTrusted } = this.#options;
     const { method, path, query, peer } = this.arrival;
     this.#upstream = choice.upstream;
-    this.#origin = choice.origin;
+    this.#target = choice.origin;
+    this.#tries += 1;
     this.#call = new UpstreamCall(choice, this);
     const headers = requestHeaders(this.#head, permit, {
       preserveHost,
@@ -138,7 +142,9 @@ export class GeneralExchange implements Exchange, CallListener {
 
   head(status: number, upstream: readonly string[]): boolean {
     if (this.#permit === null) return false;
-    const facts = { requestId: this.arrival.requestId, now: this.#options.clock.now() };
+    const { clock } = this.#options;
+    this.arrival.times.answered = clock.monotonic();
+    const facts = { requestId: this.arrival.requestId, now: clock.now() };
     const headers = responseHeaders(upstream, this.#permit, facts);
     if (headers === null) return false;
     // What is still to come of the request would stand before the next one.
@@ -164,7 +170,7 @@ export class GeneralExchange implements Exchange, CallListener {
     const safe = !sent || (this.#upload === null && IDEMPOTENT.has(this.arrival.method));
     if (lost && safe && this.#triesLeft > 0 && this.#permit !== null) {
       this.#triesLeft -= 1;
-      this.#send(this.#permit, this.#origin);
+      this.#send(this.#permit, this.#target ?? undefined);
     } else this.#fail(code);
   }
 
@@ -201,7 +207,7 @@ export class GeneralExchange implements Exchange, CallListener {
     // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
     const late = rejection.code === 'listen.timeout';
     const close = late || this.#isLast() || !this.#restIsWorthReading();
-    answerRefusal(this.#res, rejection, this.arrival.requestId, close, this.#options);
+    this.#refused = answerRefusal(this.#res, rejection, this.arrival.requestId, close, this.#options);
   }
 
   /** Whether what is still to come of a refused request may be read and thrown away. Otherwise the connection closes. */
@@ -237,6 +243,10 @@ export class GeneralExchange implements Exchange, CallListener {
       status: this.#res.headersSent ? this.#res.statusCode : 0,
       complete: this.#res.writableFinished,
       upstream: this.#upstream,
+      target: this.#target,
+      tries: this.#tries,
+      bytesIn: this.#upload?.received ?? 0,
+      bytesOut: this.#refused + this.#answer.sent,
     });
   }
 }

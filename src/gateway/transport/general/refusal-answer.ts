@@ -9,6 +9,7 @@ type RefusalOptions = Pick<GeneralTransportOptions, 'clock' | 'refusalForm'>;
 /**
  * Answers a request with a refusal.
  * @param close whether the connection ends with it
+ * @returns how many bytes its body has
  */
 export function answerRefusal(
   res: ServerResponse,
@@ -16,11 +17,12 @@ export function answerRefusal(
   requestId: string,
   close: boolean,
   { clock, refusalForm: form }: RefusalOptions,
-): void {
+): number {
   const { status, headers, body } = renderRefusal(rejection, { requestId, form, now: clock.now() });
   if (close) headers.push('Connection', 'close');
   res.writeHead(status, STATUS_CODES[status] ?? '', headers);
   res.end(body);
+  return res.req.method === 'HEAD' ? 0 : Buffer.byteLength(body);
 }
 
 /** The bytes of a refusal that ends the connection, for what never became a request with a response of its own. */

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
 import { reject } from '../../decision.ts';
+import { unread } from '../../exchange.ts';
 import { type Head, judgeHead } from '../../listen/head.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { Connection, type Underway } from './connection.ts';
@@ -259,16 +260,5 @@ function settleUnread(
   complete: boolean,
   { pipeline }: GeneralTransportOptions,
 ): void {
-  const rejection = reject(code);
-  const status = complete ? rejectionRow(code).status : 0;
-  pipeline.settled({
-    requestId,
-    arrival: null,
-    decision: code,
-    permit: null,
-    rejection,
-    status,
-    complete,
-    upstream: null,
-  });
+  pipeline.settled(unread(requestId, code, complete ? rejectionRow(code).status : 0));
 }

@@ -48,6 +48,8 @@ export class WebSocketExchange implements Exchange {
   #rejection: Rejection | null = null;
   #choice: Choice | null = null;
   #upstream: string | null = null;
+  #target: string | null = null;
+  #tries = 0;
   #tunnel: Tunnel | null = null;
   #parting: Parting | null = null;
   #giveUpHandshake: () => void = () => {};
@@ -128,6 +130,8 @@ export class WebSocketExchange implements Exchange {
     }
     this.#choice = choice;
     this.#upstream = choice.upstream;
+    this.#target = choice.origin;
+    this.#tries += 1;
     const { clock, preserveHost, scheme, isTrusted, timeLimits } = this.#options;
     const { head, key } = this.#request;
     const facts = {
@@ -153,7 +157,9 @@ export class WebSocketExchange implements Exchange {
       this.#onFailure(end.code, permit, left);
       return;
     }
-    const facts = { requestId: this.arrival.requestId, now: this.#options.clock.now() };
+    const { clock } = this.#options;
+    this.arrival.times.answered = clock.monotonic();
+    const facts = { requestId: this.arrival.requestId, now: clock.now() };
     const headers = responseHeaders(end.response.rawHeaders, permit, facts);
     if (headers === null) {
       end.upstream.destroy();
@@ -233,6 +239,9 @@ export class WebSocketExchange implements Exchange {
       status: this.#status,
       complete,
       upstream: this.#upstream,
+      target: this.#target,
+      tries: this.#tries,
+      ...(this.#tunnel?.passed ?? { bytesIn: 0, bytesOut: 0 }),
     });
   }
 }

@@ -27,6 +27,8 @@ export class Tunnel extends Duplex {
   #parted = false;
   #hearsClient = true;
   #winding = false;
+  #bytesIn = 0;
+  #bytesOut = 0;
 
   /** Joins the two ends. Call once, in the tick in which the upstream's 101 was seen. */
   open(ends: TunnelEnds): void {
@@ -36,7 +38,9 @@ export class Tunnel extends Duplex {
     // Every byte of the tunnel passes the client's socket, so its timer sees them all.
     client.setTimeout(idleMs, () => this.part(1001, 'idle'));
     client.on('data', (chunk: Buffer) => {
-      if (this.#hearsClient && !this.push(chunk)) client.pause();
+      if (!this.#hearsClient) return;
+      this.#bytesIn += chunk.length;
+      if (!this.push(chunk)) client.pause();
     });
     client.once('end', () => {
       this.push(null);
@@ -49,6 +53,11 @@ export class Tunnel extends Duplex {
     upstream.once('close', (failed: boolean) => {
       if (failed && !this.#parted) client.destroy();
     });
+  }
+
+  /** Bytes that came from the client, and from the upstream. */
+  get passed(): { readonly bytesIn: number; readonly bytesOut: number } {
+    return { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
   }
 
   /** Whether the upstream's Close frame has passed: the conversation came to its end, and was not cut. */
@@ -77,6 +86,7 @@ export class Tunnel extends Duplex {
       done();
       return;
     }
+    this.#bytesOut += chunk.length;
     const frameEnd = this.#frames.follow(chunk);
     if (this.#parting !== null && frameEnd !== -1) {
       ends.client.write(chunk.subarray(0, frameEnd));

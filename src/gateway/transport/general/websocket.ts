@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { reject } from '../../decision.ts';
+import { unread } from '../../exchange.ts';
 import { judgeHead } from '../../listen/head.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { renderRefusal } from '../../refusal.ts';
@@ -80,16 +81,14 @@ export function createWebSocketUpgrades(first: WebSocketOptions): WebSocketUpgra
   /** Refuses what has no place in the pipeline. */
   function turnAway(code: RejectionCode, socket: Socket): void {
     const { pipeline, timeLimits } = options;
-    const rejection = reject(code);
     const requestId = newRequestId();
-    const refusal = renderRefusal(rejection, { requestId, form: options.refusalForm, now: clock.now() });
+    const refusal = renderRefusal(reject(code), { requestId, form: options.refusalForm, now: clock.now() });
     let status = 0;
     const client = new UpgradeClient(socket, clock, timeLimits.graceMs, {
       early() {},
       closed() {
         leave(upgrade);
-        const outcome = { requestId, arrival: null, decision: code, permit: null, rejection, upstream: null };
-        pipeline.settled({ ...outcome, status, complete: status !== 0 });
+        pipeline.settled(unread(requestId, code, status));
       },
     });
     const upgrade: Upgrade = { part() {}, destroy: () => client.destroy() };
