@@ -42,12 +42,14 @@ export async function apply(
   clock: Clock = systemClock,
 ): Promise<number> {
   const config = loadConfig(configFile, env);
-  const draft = new Draft(dryRun);
+  const rules = rulesOf(config, env, clock);
+  const draft = new Draft(dryRun, rules.now);
   let store: Store | null = null;
   try {
     const source = openApplyFile(file);
     store = await open(config.store, dryRun, clock, out);
-    await plan(source, store, rulesOf(config, env, clock), draft);
+    await plan(source, store, rules, draft);
+    draft.finish();
     warn(source, file, draft, out);
     if (draft.problems.length > 0) throw new ConfigError(inOrder(draft.problems));
     for (const line of draft.lines) out.write(`${line}\n`);

@@ -4,6 +4,7 @@ import { newId } from '../../domain/ids.ts';
 import type { Agent } from '../../domain/user.ts';
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
+import { agentDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
 
 const FIELDS: readonly Field<Agent>[] = [
@@ -42,6 +43,7 @@ export function planAgents(
         next,
         before: old === null ? null : { kind: 'agent', record: old },
         mutations: () => [{ put: 'agent', agent: { ...next, lastUpdatedAt: rules.now } }],
+        deeds: () => agentDeeds(old, next),
       });
     }
   }

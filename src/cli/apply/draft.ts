@@ -4,6 +4,7 @@ import type { Mutation } from '../../domain/store.ts';
 import type { Credential } from '../../domain/token.ts';
 import type { Agent, User } from '../../domain/user.ts';
 import type { Zone } from '../../domain/zone.ts';
+import { type Deed, DeedLog } from './events.ts';
 import { changesText, differing, type Field, valuesText } from './fields.ts';
 
 /** Problems kept for display; beyond these they are counted. */
@@ -34,6 +35,8 @@ export interface Step<T> {
   readonly before: Before | null;
   /** @param fields the names of those that differ; of a new record, all */
   mutations(fields: ReadonlySet<string>): readonly Mutation[];
+  /** What the System Log is told of it. @param fields as above */
+  deeds(fields: ReadonlySet<string>): readonly Deed[];
 }
 
 /** What is to be written, and what is wrong, as far as the file has been read. */
@@ -55,9 +58,18 @@ export class Draft {
   /** One line for each record that is to be created or changed; empty unless they are wanted. */
   readonly lines: string[] = [];
   readonly #wantsLines: boolean;
+  readonly #now: number;
+  readonly #deeds = new DeedLog();
 
-  constructor(wantsLines: boolean) {
+  /** @param now when it happens: milliseconds since the epoch */
+  constructor(wantsLines: boolean, now: number) {
     this.#wantsLines = wantsLines;
+    this.#now = now;
+  }
+
+  /** Adds the events of what has none yet. To be called when all is planned. */
+  finish(): void {
+    this.mutations.push(...this.#deeds.rest(this.#now));
   }
 
   problem(problem: Problem): void {
@@ -79,7 +91,8 @@ export class Draft {
     }
     this.counts[kind][old === null ? 'created' : 'changed'] += 1;
     if (step.before !== null) this.before.push(step.before);
-    this.mutations.push(...step.mutations(new Set(fieldsToWrite.map(({ name }) => name))));
+    const names = new Set(fieldsToWrite.map(({ name }) => name));
+    this.mutations.push(...step.mutations(names), ...this.#deeds.add(step.deeds(names), this.#now));
     if (!this.#wantsLines) return;
     const what = old === null ? valuesText(fields, next) : changesText(fieldsToWrite, old, next);
     this.lines.push(

@@ -8,6 +8,7 @@ import { type Credential, DEFAULT_TOKEN_WINDOW_SECONDS, type Share, type Token }
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
 import type { Step } from './draft.ts';
+import { type Deed, tokenDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
 import { NO_AGENT, SHARE_FIELDS, type TokenState } from './token-fields.ts';
 import { type Referred, referredBy, secretOf } from './token-references.ts';
@@ -154,6 +155,7 @@ function stepOf(
     next,
     before: stored === null ? null : { kind: 'token', record: stored },
     mutations: (differing) => mutationsOf(next, differing, stored, now),
+    deeds: (differing) => deedsOf(next, differing, stored, now),
   };
 }
 
@@ -189,6 +191,20 @@ function tokenOf(
     previous: old?.hash === hash ? old.previous : null,
     revokedAt: null,
   };
+}
+
+function deedsOf(
+  next: TokenState,
+  differing: ReadonlySet<string>,
+  stored: Credential | null,
+  now: number,
+): readonly Deed[] {
+  const fields = [...differing];
+  const shared = stored !== null && fields.some((field) => SHARE_FIELDS.has(field));
+  const before = stored?.share ?? null;
+  const share = shared ? { before, after: shareRecord(next, before, now) } : null;
+  const ofToken = fields.filter((field) => !SHARE_FIELDS.has(field));
+  return tokenDeeds(stored?.token ?? null, next.token, ofToken, share);
 }
 
 function mutationsOf(

@@ -5,6 +5,7 @@ import type { User } from '../../domain/user.ts';
 import { loginKey } from '../../store/records.ts';
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
+import { userDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
 
 const FIELDS: readonly Field<User>[] = [
@@ -45,6 +46,7 @@ export async function planUsers(
       next,
       before: old === null ? null : { kind: 'user', record: old },
       mutations: () => [{ put: 'user', user: { ...next, lastUpdatedAt: rules.now } }],
+      deeds: (fields) => userDeeds(old, next, fields),
     });
   });
 }

@@ -5,6 +5,7 @@ import { newId } from '../../domain/ids.ts';
 import { isIpPolicyZone, type Zone, type ZoneAddress } from '../../domain/zone.ts';
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
+import { zoneDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
 
 const FIELDS: readonly Field<Zone>[] = [
@@ -57,6 +58,7 @@ export function planZones(
       next,
       before: old === null ? null : { kind: 'zone', record: old },
       mutations: () => [{ put: 'zone', zone: { ...next, lastUpdatedAt: rules.now } }],
+      deeds: () => zoneDeeds(old, next),
     });
   }
   return withdrawn;

@@ -165,13 +165,13 @@ async function replace(
   await parts.store.commit([
     { put: 'zone', zone: after, replacing: before },
     ...judged.expectations,
-    ...eventTypes(before, after).map((type) => zoneEvent(call, type, after)),
+    ...zoneEventTypes(before, after).map((type) => zoneEvent(call, type, after)),
   ]);
   return answered(call, after);
 }
 
-/** What a replacement is in the System Log: an update, and what it did to usage and status besides. */
-function eventTypes(before: Zone, after: Zone): readonly LogEventType[] {
+/** What a change of a zone is in the System Log: an update, and what it did to usage and status besides. */
+export function zoneEventTypes(before: Zone, after: Zone): readonly LogEventType[] {
   const types: LogEventType[] = ['zone.update'];
   if (before.usage !== after.usage) {
     types.push(after.usage === 'BLOCKLIST' ? 'zone.make_blacklist' : 'zone.remove_blacklist');
