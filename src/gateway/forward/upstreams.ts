@@ -88,15 +88,24 @@ export function createUpstreams(
   };
   routes.sort((a, b) => b.prefix.length - a.prefix.length);
 
+  function upstreamOf(path: string): Upstream | null {
+    for (const { prefix, upstream } of routes) if (covers(prefix, path)) return upstream;
+    return null;
+  }
+
   return {
     choose(path, except) {
-      const upstream = routes.find(({ prefix }) => covers(prefix, path))?.upstream;
-      if (upstream === undefined) return 'forward.no-route';
+      const upstream = upstreamOf(path);
+      if (upstream === null) return 'forward.no-route';
       const now = clock.monotonic();
+      const [only] = upstream.targets;
+      if (only !== undefined && upstream.targets.length === 1) {
+        return only.health.usable(now) ? new TakenTarget(only, upstream, clock) : 'forward.no-target';
+      }
       const usable = upstream.targets.filter(({ health }) => health.usable(now));
       const others = usable.filter(({ origin }) => origin !== except);
       const target = lessBusyOfTwo(others.length === 0 ? usable : others, random);
-      return target === undefined ? 'forward.no-target' : take(target, upstream, clock);
+      return target === undefined ? 'forward.no-target' : new TakenTarget(target, upstream, clock);
     },
     targets: () =>
       upstreams.flatMap(({ name, targets }) =>
@@ -119,28 +128,51 @@ function covers(prefix: string, path: string): boolean {
   return path.startsWith(prefix) && (path.length === prefix.length || path.charAt(prefix.length) === '/');
 }
 
-function take(target: Target, { name, targets }: Upstream, clock: Clock): Choice {
-  const { health, origin, host, dispatcher, options } = target;
-  target.busy += 1;
-  health.taken();
-  return {
-    upstream: name,
-    origin,
-    host,
-    dispatcher,
-    options,
-    answered: () => health.answered(),
-    done(result) {
-      target.busy -= 1;
-      if (result === 'answered') health.answered();
-      else if (result === 'abandoned') health.abandoned();
-      else {
-        const now = clock.monotonic();
-        health.failed(
-          now,
-          targets.some((other) => other !== target && other.health.usable(now)),
-        );
-      }
-    },
-  };
+/** A target that serves one request. */
+class TakenTarget implements Choice {
+  readonly upstream: string;
+  readonly #target: Target;
+  readonly #among: readonly Target[];
+  readonly #clock: Clock;
+
+  constructor(target: Target, { name, targets }: Upstream, clock: Clock) {
+    this.upstream = name;
+    this.#target = target;
+    this.#among = targets;
+    this.#clock = clock;
+    target.busy += 1;
+    target.health.taken();
+  }
+
+  get origin(): string {
+    return this.#target.origin;
+  }
+
+  get host(): string {
+    return this.#target.host;
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#target.dispatcher;
+  }
+
+  get options(): TargetOptions {
+    return this.#target.options;
+  }
+
+  answered(): void {
+    this.#target.health.answered();
+  }
+
+  done(result: Ending): void {
+    const { health } = this.#target;
+    this.#target.busy -= 1;
+    if (result === 'answered') health.answered();
+    else if (result === 'abandoned') health.abandoned();
+    else {
+      const now = this.#clock.monotonic();
+      const replaceable = this.#among.some((other) => other !== this.#target && other.health.usable(now));
+      health.failed(now, replaceable);
+    }
+  }
 }

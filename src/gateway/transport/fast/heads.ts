@@ -1,13 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Credential } from '../../../domain/token.ts';
 import type { Arrival, Permit } from '../../decision.ts';
-import {
-  forwardedFor,
-  forwardedHost,
-  forwardedProto,
-  identityHeaders,
-  type RequestFacts,
-} from '../../forward/request-headers.ts';
+import { identityHeaders, type RequestFacts } from '../../forward/request-headers.ts';
+import { inOnePiece } from './one-piece.ts';
 import type { PlainHeaders } from './request-reader.ts';
 
 /*
@@ -29,13 +24,8 @@ export function requestHead(
   facts: RequestFacts,
 ): string {
   const { method, path, query } = arrival;
-  return `${method} ${path}${query} HTTP/1.1\r\nHost: ${facts.preserveHost ? headers.host : facts.targetHost}\r\nconnection: ${
-    // A server that sends a body with it, against the rules, would spoil the connection for the next request.
-    method === 'HEAD' ? 'close' : 'keep-alive'
-  }\r\n${headers.passed}X-Forwarded-For: ${forwardedFor(arrival, permit, facts)}\r\nX-Forwarded-Proto: ${forwardedProto(
-    headers,
-    facts,
-  )}\r\nX-Forwarded-Host: ${forwardedHost(headers, facts)}\r\nX-Request-Id: ${arrival.requestId}\r\n${identity(
+  const lines = headers.forwarded.of(headers, arrival, permit, facts);
+  return `${method} ${path}${query} HTTP/1.1\r\n${lines}X-Request-Id: ${arrival.requestId}\r\n${identity(
     permit.credential,
   )}${bodyLength(method, headers.contentLength ?? 0)}\r\n`;
 }
@@ -47,7 +37,7 @@ function bodyLength(method: string, length: number): string {
 function identity(credential: Credential): string {
   let lines = identities.get(credential);
   if (lines === undefined) {
-    lines = linesOf(identityHeaders(credential));
+    lines = inOnePiece(linesOf(identityHeaders(credential)));
     identities.set(credential, lines);
   }
   return lines;

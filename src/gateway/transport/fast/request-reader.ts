@@ -3,6 +3,7 @@ import { secretIn } from '../../listen/credential.ts';
 import { ALLOWED_METHODS, type HeadRules } from '../../listen/head.ts';
 import { isHost } from '../../listen/host.ts';
 import { normalTarget } from '../../listen/target.ts';
+import { ForwardedLines } from './forwarded-lines.ts';
 
 /** What the header block of a plain request says. Null where the header is absent. */
 export interface PlainHeaders {
@@ -18,6 +19,7 @@ export interface PlainHeaders {
   readonly passed: string;
   /** Of these headers on this connection. */
   readonly findings: Findings;
+  readonly forwarded: ForwardedLines;
 }
 
 /** `head`: a whole head was understood. `more`: what is there is plain, but not all. `unclear`: for others to judge. */
@@ -136,6 +138,7 @@ const NOTHING: PlainHeaders = {
   forwardedHost: null,
   passed: '',
   findings: new Findings(),
+  forwarded: new ForwardedLines(),
 };
 
 /**
@@ -230,6 +233,7 @@ class BlockReading {
       forwardedHost: this.#forwardedHost,
       passed: this.#passed,
       findings: new Findings(),
+      forwarded: new ForwardedLines(),
     };
   }
 

@@ -1,4 +1,5 @@
 import { isPassed } from '../../forward/response-headers.ts';
+import { inOnePiece } from './one-piece.ts';
 
 /** What the reader does with a header of a response, by its name. */
 type Role =
@@ -26,7 +27,6 @@ const ZERO = 0x30;
 /** Bytes of a response head; node:http and undici hold to the same. */
 const MOST_BYTES = 16 * 1024;
 const LENGTH = /^[0-9]{1,15}$/;
-const AROUND = /^[\t ]+|[\t ]+$/g;
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 const TIMEOUT = /(?:^|[,;\s])timeout=([0-9]{1,6})(?:$|[,;\s])/i;
 
@@ -50,7 +50,7 @@ function roleOf(name: string): Role {
   const lowered = name.toLowerCase();
   const role = READ.get(lowered) ?? (NAME.test(lowered) ? (isPassed(lowered) ? 'pass' : 'drop') : 'bad');
   // A copy: the name is a piece of a text that need not live as long.
-  if (roles.size < MOST_ROLES) roles.set(Buffer.from(name, 'latin1').toString('latin1'), role);
+  if (roles.size < MOST_ROLES) roles.set(inOnePiece(name), role);
   return role;
 }
 
@@ -75,29 +75,43 @@ export class ResponseReader {
   passed = '';
   /** The index behind the head. */
   end = 0;
+  /** The last head that was found, of which all of the above holds; empty where there is none. */
+  #known = '';
   #text = '';
   #start = 0;
   #codings = 0;
   #passedFrom = -1;
   #passedTo = -1;
 
-  /** Reads the head that begins at `at`: one character for each byte. */
-  read(text: string, at: number): ResponseReading {
+  /** Reads the head that `text` begins with: one character for each byte. */
+  read(text: string): ResponseReading {
+    const known = this.#known;
+    // Until the second of its date is over, an upstream mostly repeats itself.
+    if (known !== '' && text.slice(0, known.length) === known) {
+      this.#text = text;
+      return 'head';
+    }
+    const reading = this.#readAnew(text);
+    this.#known = reading === 'head' ? text.slice(0, this.end) : '';
+    return reading;
+  }
+
+  #readAnew(text: string): ResponseReading {
     this.#reset(text);
-    const lineEnd = this.#readLine(text, at);
-    if (lineEnd <= 0) return lineEnd === 0 ? more(text, at) : 'bad';
+    const lineEnd = this.#readLine(text);
+    if (lineEnd <= 0) return lineEnd === 0 ? more(text) : 'bad';
     this.#start = lineEnd;
     let next = lineEnd;
     while (text.charCodeAt(next) !== CR) {
       const end = this.#readHeader(text, next);
-      if (end <= 0) return end === 0 ? more(text, at) : 'bad';
+      if (end <= 0) return end === 0 ? more(text) : 'bad';
       next = end;
     }
-    if (text.length === next + 1) return more(text, at);
+    if (text.length === next + 1) return more(text);
     if (text.charCodeAt(next + 1) !== LF || !this.#isFramedOnce()) return 'bad';
     this.#flush();
     this.end = next + 2;
-    return this.end - at > MOST_BYTES ? 'bad' : 'head';
+    return this.end > MOST_BYTES ? 'bad' : 'head';
   }
 
   /** All headers of the head that was read, names and values in turn. */
@@ -105,7 +119,7 @@ export class ResponseReader {
     const pairs: string[] = [];
     for (const line of this.#text.slice(this.#start, this.end - 4).split('\r\n')) {
       const colon = line.indexOf(':');
-      pairs.push(line.slice(0, colon), withoutSpace(line.slice(colon + 1)));
+      pairs.push(line.slice(0, colon), valueIn(line, colon + 1, line.length));
     }
     return pairs;
   }
@@ -127,26 +141,22 @@ export class ResponseReader {
   }
 
   /** @returns the index behind the status line; 0 when it is not all there, -1 when it is none */
-  #readLine(text: string, at: number): number {
-    const minor = text.charCodeAt(at + 7) - ZERO;
-    if (
-      !text.startsWith('HTTP/1.', at) ||
-      (minor !== 0 && minor !== 1) ||
-      text.charCodeAt(at + 8) !== SPACE
-    ) {
-      return text.length < at + 9 && 'HTTP/1.'.startsWith(text.slice(at, at + 7)) ? 0 : -1;
+  #readLine(text: string): number {
+    const minor = text.charCodeAt(7) - ZERO;
+    if (!text.startsWith('HTTP/1.') || (minor !== 0 && minor !== 1) || text.charCodeAt(8) !== SPACE) {
+      return text.length < 9 && 'HTTP/1.'.startsWith(text.slice(0, 7)) ? 0 : -1;
     }
-    if (text.length < at + 13) return 0;
-    const hundreds = text.charCodeAt(at + 9) - ZERO;
-    const tens = text.charCodeAt(at + 10) - ZERO;
-    const ones = text.charCodeAt(at + 11) - ZERO;
+    if (text.length < 13) return 0;
+    const hundreds = text.charCodeAt(9) - ZERO;
+    const tens = text.charCodeAt(10) - ZERO;
+    const ones = text.charCodeAt(11) - ZERO;
     if (!isDigit(hundreds) || !isDigit(tens) || !isDigit(ones)) return -1;
     this.status = hundreds * 100 + tens * 10 + ones;
     // An HTTP/1.0 server that would keep the connection is not worth telling from one that would not.
     this.closes = minor === 0;
-    const after = text.charCodeAt(at + 12);
+    const after = text.charCodeAt(12);
     if (after !== SPACE && after !== CR) return -1;
-    return lineEnd(text, at + 12);
+    return lineEnd(text, 12);
   }
 
   /** @returns the index behind the line; 0 when it is not all there, -1 when it is no header */
@@ -164,7 +174,7 @@ export class ResponseReader {
   /** @returns false when the header makes the response one that may not be passed on */
   #take(role: Role, text: string, at: number, colon: number, end: number): boolean {
     if (role === 'drop') return true;
-    const value = withoutSpace(text.slice(colon + 1, end - 2));
+    const value = valueIn(text, colon + 1, end - 2);
     switch (role) {
       case 'content-length':
         if (this.contentLength !== null || !LENGTH.test(value)) return false;
@@ -212,7 +222,7 @@ export class ResponseReader {
       this.#flush();
       this.#passedFrom = -1;
       this.#passedTo = -1;
-      this.passed += `${text.slice(at, colon)}: ${withoutSpace(text.slice(colon + 1, end - 2))}\r\n`;
+      this.passed += `${text.slice(at, colon)}: ${valueIn(text, colon + 1, end - 2)}\r\n`;
       return;
     }
     if (this.#passedTo !== at) {
@@ -231,17 +241,26 @@ export class ResponseReader {
   }
 }
 
-function more(text: string, at: number): ResponseReading {
-  return text.length - at < MOST_BYTES ? 'more' : 'bad';
+function more(text: string): ResponseReading {
+  return text.length < MOST_BYTES ? 'more' : 'bad';
 }
 
 function isDigit(value: number): boolean {
   return value >= 0 && value <= 9;
 }
 
-/** RFC 9110 §5.6.3: what may stand around a value. `trim` would take bytes above ASCII with it. */
-function withoutSpace(value: string): string {
-  return value.replace(AROUND, '');
+/** What stands between the two indices but for what may stand around a value (RFC 9110 §5.6.3). */
+function valueIn(text: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  // `trim` would take bytes above ASCII with it.
+  while (first < last && isSpace(text.charCodeAt(first))) first += 1;
+  while (first < last && isSpace(text.charCodeAt(last - 1))) last -= 1;
+  return text.slice(first, last);
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB;
 }
 
 /** Exactly one space behind the colon and none before the end. */

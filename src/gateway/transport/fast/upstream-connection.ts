@@ -54,6 +54,8 @@ type Phase = 'connecting' | 'idle' | 'sending' | 'head' | 'length' | 'chunks' | 
 const BUFFER_BYTES = 64 * 1024;
 /** A head is looked for in so many bytes of one reading. */
 const HEAD_BYTES = 16 * 1024;
+/** What is so small is read as a whole, its body with it. */
+const SMALL_BYTES = 2 * 1024;
 /** RFC 9110 §15.2 bounds nothing here; an upstream that sends more of them is not going to answer. */
 const MOST_INTERIM_ANSWERS = 16;
 
@@ -244,11 +246,11 @@ export class UpstreamConnection {
 
   /** @returns the index behind the head in what was read */
   #readHead(listener: AnswerListener, at: number, length: number): number {
-    const fresh = this.#buffer.toString('latin1', at, Math.min(length, at + HEAD_BYTES));
+    const fresh = this.#buffer.toString('latin1', at, this.#endOfHead(at, length));
     const before = this.#begun.length;
     const text = this.#begun + fresh;
     this.#phase = 'head';
-    const reading = this.#reader.read(text, 0);
+    const reading = this.#reader.read(text);
     if (reading === 'more') {
       this.#begun = text;
       return at + fresh.length;
@@ -262,6 +264,14 @@ export class UpstreamConnection {
     if (!this.#takeHead(listener)) this.#fail('forward.bad-response', 'answering');
     else if (this.#phase !== 'head' && this.#isOver()) this.#end(listener, '', next < length);
     return next;
+  }
+
+  /** How far to look for a head. A body behind it would be kept in memory for as long as the head is remembered. */
+  #endOfHead(at: number, length: number): number {
+    if (length - at <= SMALL_BYTES) return length;
+    const most = Math.min(length, at + HEAD_BYTES);
+    const end = this.#buffer.indexOf('\r\n\r\n', at) + 4;
+    return end < at + 4 || end > most ? most : end;
   }
 
   /** @returns false when the head is not one that may be passed on */

@@ -35,7 +35,7 @@ describe('a reader that has read a header block', () => {
   function said(reader: RequestReader, text: string) {
     const reading = reader.read(text);
     if (reading !== 'head') return reading;
-    const { findings: _, ...headers } = reader.headers;
+    const { findings: _, forwarded: __, ...headers } = reader.headers;
     return { ...headers, method: reader.method, path: reader.path, query: reader.query, end: reader.end };
   }
 

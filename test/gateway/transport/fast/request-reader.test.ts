@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Findings } from '../../../../src/gateway/findings.ts';
 import { headRules } from '../../../../src/gateway/listen/head.ts';
+import { ForwardedLines } from '../../../../src/gateway/transport/fast/forwarded-lines.ts';
 import { RequestReader } from '../../../../src/gateway/transport/fast/request-reader.ts';
 
 const rules = headRules({
@@ -45,6 +46,7 @@ describe('a plain request', () => {
       forwardedHost: 'front',
       passed: 'Accept: */*\r\nX-Custom: one\r\nContent-Type: text/plain\r\n',
       findings: new Findings(),
+      forwarded: new ForwardedLines(),
     });
   });
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ResponseReader } from '../../../../src/gateway/transport/fast/response-reader.ts';
 
-const read = (text: string) => new ResponseReader().read(text, 0);
+const read = (text: string) => new ResponseReader().read(text);
 const head = (line: string, ...lines: readonly string[]) => [line, ...lines, '', ''].join('\r\n');
 const ok = (...lines: readonly string[]) => head('HTTP/1.1 200 OK', ...lines);
 
 /** What the reader found in a head that it took. */
 function found(text: string): ResponseReader {
   const reader = new ResponseReader();
-  expect(reader.read(text, 0)).toBe('head');
+  expect(reader.read(text)).toBe('head');
   return reader;
 }
 
@@ -105,5 +105,41 @@ describe('a response head', () => {
     const text = ok('Server: test', 'Content-Length: 5');
     for (let end = 0; end < text.length; end += 1)
       expect([end, read(text.slice(0, end))]).toEqual([end, 'more']);
+  });
+});
+
+describe('a reader of responses that has read a head', () => {
+  const known = ok(
+    'Server: test',
+    'Connection: keep-alive',
+    'Keep-Alive: timeout=7',
+    'Date: Sat, 01 Jan 2000 00:00:00 GMT',
+    'Content-Type: text/event-stream',
+    'Content-Length: 12',
+  );
+
+  /** Everything that a reading says. */
+  function said(reader: ResponseReader, text: string) {
+    const reading = reader.read(text);
+    return reading === 'head' ? { ...reader, pairs: reader.pairs() } : reading;
+  }
+
+  it('reads one that differs in any byte as a reader does that has read nothing', () => {
+    for (let at = 0; at < known.length; at += 1) {
+      for (const other of ['', 'x', '0', ' ', ':', '\r', '\n', '\r\n', '\0', '\xff', ', ']) {
+        const text = known.slice(0, at) + other + known.slice(at + 1);
+        const reader = found(known);
+        expect(said(reader, text), JSON.stringify(text)).toEqual(said(new ResponseReader(), text));
+        expect(said(reader, known)).toEqual(said(new ResponseReader(), known));
+      }
+    }
+  });
+
+  it('reads one that is shorter, or has something behind it, as a reader does that has read nothing', () => {
+    for (const text of [known + known, `${known}{}`, ...Array.from(known, (_, end) => known.slice(0, end))]) {
+      const reader = found(known);
+      expect(said(reader, text)).toEqual(said(new ResponseReader(), text));
+      expect(said(reader, known)).toEqual(said(new ResponseReader(), known));
+    }
   });
 });
