@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openStore } from '../../src/cli/open-store.ts';
+import { newId } from '../../src/domain/ids.ts';
+import { secretIndex } from '../../src/domain/secret.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import { startRedis } from '../../test/support/redis-server.ts';
+import { addRecords } from '../tollgate/records.ts';
+import type { RunningPeer } from './peers.ts';
+import { ProcessTree } from './process-tree.ts';
+import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, type Surroundings } from './surroundings.ts';
+
+/** `tollgate serve` with what a user would write; the rest is at its default. @param settings more of the configuration */
+export async function startTollgate(
+  { folder, upstream, secrets }: Surroundings,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<RunningPeer> {
+  const redis = await startRedis();
+  await addTokens(redis.url, secrets);
+  const port = await freePort();
+  const config = {
+    listen: { proxy: `127.0.0.1:${port}`, admin: '127.0.0.1:0', metrics: '127.0.0.1:0' },
+    store: { kind: 'redis', url: redis.url },
+    zone: { trustedProxies: ['127.0.0.0/8'] },
+    endpoints: ENDPOINTS.map(({ name, rule }) => ({ name, match: rule, max: MAX, window: '60s' })),
+    limit: { unmatched: { max: MAX } },
+    forward: { upstreams: [{ name: 'api', targets: [`http://${upstream}`], paths: ['/'] }] },
+    ...settings,
+  };
+  const file = path.join(folder, `tollgate-${port}.yaml`);
+  writeFileSync(file, JSON.stringify(config));
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const args = [main, 'serve', '--config', file, '--role', 'gateway'];
+  const tree = ProcessTree.start(process.execPath, args, GATEWAY_CORE);
+  const end = () => tree.end().then(() => redis.stop());
+  try {
+    await accepts(port, tree);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { origin: `http://127.0.0.1:${port}`, tree, end };
+}
+
+/** All tokens of one owner, bound to one zone. */
+async function addTokens(url: string, secrets: readonly string[]): Promise<void> {
+  const [first = '', ...others] = secrets;
+  const kind = { kind: 'redis', url, prefix: 'tg:', commandTimeout: 10_000 } as const;
+  const store = await openStore(kind, systemClock, createLog('silent'));
+  const { token } = await addRecords(store, first, true);
+  await store.commit(
+    others.map((secret, at) => ({
+      put: 'token',
+      token: { ...token, id: newId('00T'), name: `bench ${at}`, hash: secretIndex(secret, null) },
+    })),
+  );
+  await store.close();
+}
