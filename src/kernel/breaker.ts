@@ -27,13 +27,13 @@ export class Breaker {
     this.#within = within;
   }
 
-  /** Why it opened itself, in one line for people; null while it is closed. */
+  /** Why it is open, in one line for people; null while it is closed. */
   get reason(): string | null {
-    return this.#reason;
+    return this.#reason ?? this.#within?.reason ?? null;
   }
 
   get open(): boolean {
-    return this.#reason !== null || (this.#within?.open ?? false);
+    return this.reason !== null;
   }
 
   /** Whether a call is worth making now. While open, an answer of true uses up the trial of this interval. */

@@ -27,6 +27,8 @@ export type Client = Redis | Cluster;
 const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 500;
 const CONNECT_TIMEOUT_MS = 2_000;
+/** How often a Redis that loads its data is asked whether it is done. */
+const LOADING_RETRY_MS = 500;
 /** How soon a script is sent again of which the cluster said that it was not run, since keys are on their way. */
 const TRY_AGAIN_MS = 20;
 /** How often the cluster is asked who serves what, besides whenever it says that something moved. */
@@ -108,6 +110,7 @@ function serverOptions(place: RedisPlace, { commandTimeoutMs, tls }: Access) {
     commandTimeout: commandTimeoutMs,
     socketTimeout: 2 * commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     // What was under way when a connection broke may have been done: a request must not be counted twice.

@@ -39,6 +39,7 @@ export class Connection {
   /** What was logged last and still holds; null after Redis came back. */
   #told: string | null = null;
   #lastError: string | null = null;
+  #isReplica = false;
 
   /** @throws Error when the URL is none */
   constructor(options: ConnectionOptions, onLog: OnLog) {
@@ -71,8 +72,7 @@ export class Connection {
   /** Asks Redis something. @throws StoreAway when it does not answer, or answers that it cannot */
   async ask<T>(question: (redis: Commands) => Promise<T>): Promise<T> {
     if (this.#problem !== null) {
-      // What is away with its connection comes back with it; what is away on one is looked for by who asks.
-      if (this.#redis.status === 'ready') void this.#identify();
+      if (this.#redis.status === 'ready') void this.#lookAgain();
       throw this.#away(this.#problem);
     }
     try {
@@ -80,6 +80,8 @@ export class Connection {
     } catch (error) {
       const reason = reasonOf(error);
       if (reason.startsWith(GONE)) this.#gone();
+      // The connection ends for it (see createClient).
+      if (reason.startsWith('READONLY')) this.#lastError = reason;
       throw this.#away(this.#problem ?? `does not answer: ${reason}`, error);
     }
   }
@@ -93,6 +95,13 @@ export class Connection {
     this.#redis.removeAllListeners('close');
     this.#problem = 'does not answer: the store was closed';
     this.#redis.disconnect();
+  }
+
+  /** What is away with its connection comes back with it; what is away on one is looked for by who asks. */
+  async #lookAgain(): Promise<void> {
+    await this.#identify();
+    // After a failover the address may lead to the new primary.
+    if (this.#isReplica && this.#redis.status === 'ready') this.#redis.disconnect(true);
   }
 
   /** Finds out whether this is the data that was there before; a database that never held any gets its identity. */
@@ -111,6 +120,9 @@ export class Connection {
   }
 
   async #readIdentity(): Promise<string | null> {
+    this.#isReplica = await isReplica(this.#redis);
+    // It would refuse whatever is written, one request after the other.
+    if (this.#isReplica) throw new Error('it is a replica: give the address of the primary');
     const found = await this.#redis.get(this.#identityKey);
     if (found !== null || this.#identity !== null) return found;
     // Of several that come first, one gives the identity.
@@ -150,6 +162,11 @@ export class Connection {
   #away(problem: string, cause?: unknown): StoreAway {
     return new StoreAway(`Redis at ${this.address} ${problem}`, { cause });
   }
+}
+
+/** A cluster knows by itself whom to write to. */
+async function isReplica(client: Client): Promise<boolean> {
+  return !(client instanceof Cluster) && /^role:slave/m.test(await client.info('replication'));
 }
 
 /** Runs a script by its hash, and sends its text only where the server does not know it (yet, or any more). */

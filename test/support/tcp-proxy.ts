@@ -1,0 +1,58 @@
+/** A network between a client and a server on loopback that does what a test wants of it. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** How long what the server says is under way, in milliseconds. */
+  delayMs: number;
+  /** Whether each thing that the server says breaks off in its middle, and the connection with it. */
+  cutsReplies: boolean;
+  /** Whether what the server says is lost, judged by all that the client has said on that connection, and by what is said. */
+  loses: (asked: string, said: string) => boolean;
+  close(): Promise<void>;
+}
+
+export async function startTcpProxy(to: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(to, '127.0.0.1');
+    let asked = '';
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    client.on('data', (chunk) => {
+      asked += chunk.toString('latin1');
+      upstream.write(chunk);
+    });
+    upstream.on('data', (chunk) => {
+      if (proxy.loses(asked, chunk.toString('latin1'))) return;
+      if (proxy.cutsReplies) client.end(chunk.subarray(0, Math.floor(chunk.length / 2)));
+      else if (proxy.delayMs === 0) client.write(chunk);
+      else setTimeout(() => client.write(chunk), proxy.delayMs);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy: TcpProxy = {
+    port: (server.address() as AddressInfo).port,
+    delayMs: 0,
+    cutsReplies: false,
+    loses: () => false,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+  return proxy;
+}
