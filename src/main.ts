@@ -5,6 +5,7 @@ import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
 import { health } from './cli/health.ts';
 import { addManagement } from './cli/manage/commands.ts';
+import { readSecret } from './cli/manage/secret-prompt.ts';
 import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 
@@ -60,6 +61,7 @@ const POLL_MS = 2_000;
 addManagement(program, {
   env: process.env,
   out: process.stdout,
+  readSecret,
   // What follows the log ends with the process.
   signal: new AbortController().signal,
   pollMs: POLL_MS,

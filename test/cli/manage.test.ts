@@ -1,6 +1,6 @@
 /** The commands that manage, against a real control plane. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -23,6 +23,9 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
+/** What is typed where a secret is asked for. */
+let typed = '';
+
 /** Runs a command line and answers with what it printed. */
 async function run(
   line: string,
@@ -38,7 +41,7 @@ async function run(
     },
   };
   const program = new Command('tollgate').exitOverride().configureOutput({ writeErr: () => {} });
-  addManagement(program, { env: settings, out, signal, pollMs: 1 });
+  addManagement(program, { env: settings, out, signal, pollMs: 1, readSecret: async () => typed });
   // Words are parted by spaces, and none of the tests has a space in a word.
   await program.parseAsync(line.split(' '), { from: 'user' });
   return printed.join('');
@@ -217,31 +220,89 @@ describe('a command that cannot do what it is asked says what to do next', () =>
   });
 });
 
-describe('a profile file', () => {
-  const profile = (content: string, mode: number) => {
-    const file = join(directory, 'profile.json');
+describe('profiles', () => {
+  const settings = () => ({ TOLLGATE_PROFILES: join(directory, 'kept', 'profiles.json') });
+  const written = (content: string, mode: number) => {
+    const file = join(directory, 'written.json');
     writeFileSync(file, content);
     chmodSync(file, mode);
-    return { TOLLGATE_PROFILE: file };
+    return { TOLLGATE_PROFILES: file };
   };
+  const kept = (profile: object) =>
+    written(JSON.stringify({ current: 'default', profiles: { default: profile } }), 0o600);
 
-  it('says where to go and with which token', async () => {
-    const content = JSON.stringify({ url: plane.origin, token: plane.admin.secret });
-    expect(await run('user show me', profile(content, 0o600))).toContain(plane.admin.user.login);
+  it('are kept by a login whose token is good, for their owner alone, and used from then on', async () => {
+    typed = ` ${plane.admin.secret}\n`;
+    expect(await run(`login --url ${plane.origin}`, settings())).toContain(`: ${plane.admin.user.login} on`);
+    const file = settings().TOLLGATE_PROFILES;
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(join(directory, 'kept')).mode & 0o777).toBe(0o700);
+    expect(await run('user show me', settings())).toContain(plane.admin.user.login);
   });
 
-  it('is refused when others can read it', async () => {
-    await expect(run('user show me', profile('{}', 0o640))).rejects.toThrow('Run: chmod 600');
+  it('can be several: the last login is used, until another is chosen, for once or for good', async () => {
+    const other = await plane.person([]);
+    typed = other.secret;
+    await run(`login --url ${plane.origin} --profile other`, settings());
+    expect(await run('user show me', settings())).toContain(other.user.login);
+    const once = { ...settings(), TOLLGATE_PROFILE: 'default' };
+    expect(await run('user show me', once)).toContain(plane.admin.user.login);
+    await run('profile use default', settings());
+    expect(await run('user show me', settings())).toContain(plane.admin.user.login);
+    const list = await run('profile list', settings());
+    expect(list).toMatch(/^\* {2}default +http:/m);
+    expect(list).toMatch(/^ +other +http:/m);
+    expect(list).not.toContain(other.secret);
+    await run('profile remove other', settings());
+    expect(await run('profile list', settings())).not.toContain('other');
+    await expect(run('profile use other', settings())).rejects.toThrow('tollgate profile list');
   });
 
-  it.each(['{', '[]', '{"url":7}', '{"secret":"x"}'])('is refused when it holds %s', async (content) => {
-    await expect(run('user show me', profile(content, 0o600))).rejects.toThrow('profile.json is not');
+  it.each([
+    ['the secret of nobody', () => 'x'.repeat(40), '--profile bad', 'token that is valid'],
+    ['nothing', () => '', '--profile bad', 'Give it whole'],
+    ['a name that is none', () => plane.admin.secret, '--profile ../bad', 'Use 1 to 64 letters'],
+    ['a name of the prototype', () => plane.admin.secret, '--profile toString', 'Use 1 to 64 letters'],
+  ])('keep nothing of a login with %s', async (_, secret, options, next) => {
+    typed = secret();
+    await expect(run(`login --url ${plane.origin} ${options}`, settings())).rejects.toThrow(next);
+    expect(await run('profile list', settings())).not.toContain('bad');
   });
 
-  it('never gives its token to another address', async () => {
-    const content = JSON.stringify({ url: plane.origin, token: plane.admin.secret });
-    const settings = { ...profile(content, 0o600), TOLLGATE_ADMIN_URL: 'http://127.0.0.1:1' };
-    await expect(run('user show me', settings)).rejects.toThrow('Set TOLLGATE_TOKEN too');
+  it('are refused when others can read them', async () => {
+    await expect(run('user show me', written('{}', 0o640))).rejects.toThrow('Run: chmod 600');
+  });
+
+  it.each(['{', '[]', '{"current":7}', '{"current":"x","profiles":{"x":{"secret":"y"}}}'])(
+    'are refused when the file holds %s',
+    async (content) => {
+      await expect(run('user show me', written(content, 0o600))).rejects.toThrow('written.json is not');
+    },
+  );
+
+  it('never give their token to another address', async () => {
+    const profile = kept({ url: plane.origin, token: plane.admin.secret });
+    const elsewhere = { ...profile, TOLLGATE_ADMIN_URL: 'http://127.0.0.1:1' };
+    await expect(run('user show me', elsewhere)).rejects.toThrow('Set TOLLGATE_TOKEN too');
+  });
+
+  it('send no token in the clear to another machine unless told to', async () => {
+    const url = 'http://192.0.2.1:9';
+    const clear = 'Over plain http, everybody between here and 192.0.2.1 could read the token.';
+    typed = plane.admin.secret;
+    await expect(run(`login --url ${url}`, settings())).rejects.toThrow(clear);
+    await expect(run('token list', { ...env, TOLLGATE_ADMIN_URL: url })).rejects.toThrow('--insecure');
+    await expect(run('token list', kept({ url, token: 'x' }))).rejects.toThrow(clear);
+    // What is told to goes on, and finds that a proxy of this name answers nothing.
+    const nowhere = { ...env, TOLLGATE_ADMIN_URL: 'http://tollgate.invalid' };
+    await expect(run('--insecure token list', nowhere)).rejects.toThrow('Nothing answers');
+    await expect(run('token list --insecure', nowhere)).rejects.toThrow('Nothing answers');
+    const insecure = kept({ url: 'http://tollgate.invalid', token: 'x', insecure: true });
+    await expect(run('token list', insecure)).rejects.toThrow('Nothing answers');
+    for (const address of ['http://localhost:1', 'http://[::1]:1', 'https://tollgate.invalid']) {
+      const settled = { ...env, TOLLGATE_ADMIN_URL: address };
+      await expect(run('token list', settled)).rejects.toThrow('Nothing answers');
+    }
   });
 });
 
@@ -259,6 +320,30 @@ describe('completion', () => {
     expect(completed(script, ['tollgate', 'token', 'restrict', 'nightly', '--any'])).toBe(
       '--anywhere --any-zone',
     );
+  });
+
+  it('offers the names that the server has, and runs nothing that is in one', async () => {
+    const answers = `tollgate() { [ "$*" = 'names zone of' ] && printf '%s\\n' office 'of $(echo run) it'; }`;
+    const script = `${answers}\n${await run('completion bash')}`;
+    expect(completed(script, ['tollgate', 'zone', 'show', 'of'])).toBe(
+      'office of\\ \\$\\(echo\\ run\\)\\ it',
+    );
+    expect(completed(script, ['tollgate', 'token', 'create', 'x', '--in-zone', 'of'])).toContain('office');
+    expect(completed(script, ['tollgate', 'zone', 'show', '--js'])).toBe('--json');
+  });
+
+  it('asks the server for names of tokens, zones, users and agents that begin so', async () => {
+    await run('token create night-shift');
+    await run('zone create Nights --gateway 192.0.2.0/24');
+    await run('agent register night-agent --kind ldap');
+    expect((await run('names token night')).trimEnd().split('\n').toSorted()).toEqual([
+      'night-agent',
+      'night-shift',
+    ]);
+    expect(await run('names zone ni')).toBe('Nights\n');
+    expect(await run('names agent night')).toBe('night-agent\n');
+    expect(await run('names user grace')).toBe('grace@example.com\n');
+    expect(await run('names anything x')).toBe('');
   });
 
   it.each(['zsh', 'fish'])('is there for %s', async (shell) => {

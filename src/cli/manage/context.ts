@@ -4,19 +4,27 @@ import type { Output } from '../config-check.ts';
 import { ManagementClient } from './client.ts';
 import { connectionFrom } from './connection.ts';
 
-/** What the commands that manage work with. */
-export interface ManageContext {
+/** What the world gives the commands that manage. */
+export interface ManageSurroundings {
   readonly env: Environment;
   readonly out: Output;
   /** Ends what would go on for ever. */
   readonly signal: AbortSignal;
+  /** Reads a secret without showing it. @param question what the person at the terminal is asked */
+  readonly readSecret: (question: string) => Promise<string>;
   /** How often the log is asked for news, in milliseconds. */
   readonly pollMs: number;
 }
 
 /** The client for the command; made when it is needed, so that help needs no token. */
-export function clientFor({ env }: ManageContext): ManagementClient {
-  return new ManagementClient(connectionFrom(env));
+export function clientFor({ env, isInsecure }: ManageContext): ManagementClient {
+  return new ManagementClient(connectionFrom(env, isInsecure()));
+}
+
+/** What the commands work with. */
+export interface ManageContext extends ManageSurroundings {
+  /** Whether the token may go over plain http to another machine. */
+  readonly isInsecure: () => boolean;
 }
 
 export interface OutputOptions {
