@@ -26,6 +26,7 @@ import { ZoneDirectory } from '../gateway/zone/zone-directory.ts';
 import { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { ListenerTls } from '../kernel/listener-tls.ts';
 import { type ControlSources, controlSources } from '../telemetry/control-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 
@@ -44,12 +45,16 @@ export interface Control {
   stop(): Promise<void>;
 }
 
-/** @param store stays the caller's to close, after `stop` */
+/**
+ * @param store stays the caller's to close, after `stop`
+ * @param tls null where clients speak plainly
+ */
 export async function assembleControl(
   config: Config,
   store: Store,
   clock: Clock,
   log: Logger,
+  tls: ListenerTls | null = null,
 ): Promise<Control> {
   const { resolve, control } = config;
   await ensureSystemZones(store, clock.now());
@@ -85,6 +90,7 @@ export async function assembleControl(
     rateLimit,
     clock,
     bodySize: control.bodySize,
+    tls,
     publicUrl: control.publicUrl,
     onAnswered: (operation, status) => metrics.requests.count(operation ?? 'none', String(status)),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),

@@ -135,7 +135,7 @@ function transportOptions(
       stallTimeoutMs: listen.idleTimeout,
     },
     refusalForm: refusals.format,
-    scheme: 'http',
+    scheme: speaksTls(listen, 'proxy') ? 'https' : 'http',
     preserveHost: forward.preserveHost,
     retries: forward.retries,
     isTrusted(peer) {
@@ -145,6 +145,11 @@ function transportOptions(
     streams,
     onBug,
   };
+}
+
+/** Whether a listener speaks TLS. */
+export function speaksTls({ tls }: Config['listen'], listener: 'proxy' | 'admin' | 'metrics'): boolean {
+  return tls.certificates.length > 0 && tls.listeners.includes(listener);
 }
 
 function upstreamsOf({ forward }: Config): readonly UpstreamOptions[] {

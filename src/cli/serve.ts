@@ -5,6 +5,7 @@ import type { Environment } from '../config/environment.ts';
 import { FilesRead } from '../config/files-read.ts';
 import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { ListenerTls } from '../kernel/listener-tls.ts';
 import { createHealthServer } from '../telemetry/health-server.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -14,8 +15,10 @@ import { assembleControl } from './assemble-control.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { Output } from './config-check.ts';
 import { createEchoUpstream } from './echo-upstream.ts';
+import { speaksTls } from './generation.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
+import { loadTlsFiles } from './tls-files.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 
@@ -89,6 +92,10 @@ async function start(
 ): Promise<Omit<Serving, 'stop'>> {
   const { file, config, files, env, log, started } = begin;
   const { listen, resolve } = config;
+  const tlsFiles = loadTlsFiles(config, file, files.read);
+  const tls =
+    tlsFiles.listeners === null ? null : new ListenerTls(tlsFiles.listeners, listen.tls.clientCertificates);
+  const tlsOf = (listener: 'proxy' | 'admin' | 'metrics') => (speaksTls(listen, listener) ? tls : null);
   const calls = new StoreCalls(systemClock);
   const store = calls.timed(await openStore(config.store, systemClock, log));
   started.push(() => store.close());
@@ -103,7 +110,8 @@ async function start(
     now: systemClock.now(),
   });
 
-  const control = role === 'gateway' ? null : await assembleControl(config, store, systemClock, log);
+  const control =
+    role === 'gateway' ? null : await assembleControl(config, store, systemClock, log, tlsOf('admin'));
   if (control !== null) started.push(() => control.stop());
   const gateway =
     role === 'control' ? null : await assembleGateway(await echo.resolved(config), store, systemClock, log);
@@ -114,10 +122,15 @@ async function start(
     env,
     clock: systemClock,
     log,
-    async apply(next) {
+    async apply(next, filesNow) {
+      const renewed = loadTlsFiles(next, file, filesNow.read).listeners;
+      if ((renewed === null) !== (tls === null)) {
+        throw new Error('listen.tls.certificates: to switch TLS on or off needs a restart');
+      }
       gateway?.adopt(await echo.resolved(next));
       control?.adopt(next);
       log.level = next.log.level;
+      if (renewed !== null) tls?.renew(renewed);
     },
   });
   const { checkEvery } = config.reload;
@@ -138,13 +151,24 @@ async function start(
       config: () => reloader.trouble,
       ...gateway?.components,
     },
+    tls: tlsOf('metrics'),
   });
   const metrics = await listening(health, listen.metrics.port, listen.metrics.host);
   // Stops last, so that those who ask see how the rest stops.
   started.unshift(() => closed(health));
   const admin = (await control?.listen(listen.admin.port, listen.admin.host)) ?? null;
-  const proxy = (await gateway?.transport.listen(listen.proxy.port, listen.proxy.host)) ?? null;
-  out.write(welcome({ proxy, admin, metrics, made, headerScheme: resolve.schemes[0] ?? null }));
+  const proxy =
+    (await gateway?.transport.listen(listen.proxy.port, listen.proxy.host, tlsOf('proxy'))) ?? null;
+  out.write(
+    welcome({
+      proxy,
+      admin,
+      metrics,
+      speaksTls: (listener) => speaksTls(listen, listener),
+      made,
+      headerScheme: resolve.schemes[0] ?? null,
+    }),
+  );
   return { proxy, admin, metrics, reload: () => reloader.reload() };
 }
 

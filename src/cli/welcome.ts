@@ -7,21 +7,23 @@ export interface WelcomeFacts {
   /** Where the management API is bound; null without one. */
   readonly admin: AddressInfo | null;
   readonly metrics: AddressInfo;
+  /** Whether a listener speaks TLS. */
+  readonly speaksTls: (listener: 'proxy' | 'admin' | 'metrics') => boolean;
   /** What the first start made; null on later ones. */
   readonly made: Bootstrapped | null;
   /** The scheme of `Authorization` that carries a token, or null when none does. */
   readonly headerScheme: string | null;
 }
 
-const url = ({ address, family, port }: AddressInfo) =>
-  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+const url = ({ address, family, port }: AddressInfo, tls: boolean) =>
+  `${tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 
 /** What the person at the terminal reads at the start: where things are, and, once, the secrets that were made. */
-export function welcome({ proxy, admin, metrics, made, headerScheme }: WelcomeFacts): string {
+export function welcome({ proxy, admin, metrics, speaksTls, made, headerScheme }: WelcomeFacts): string {
   const places = [
-    ...(proxy === null ? [] : [`Tollgate is listening on ${url(proxy)}`]),
-    ...(admin === null ? [] : [`the management API is on ${url(admin)}`]),
-    `metrics and health are on ${url(metrics)}.`,
+    ...(proxy === null ? [] : [`Tollgate is listening on ${url(proxy, speaksTls('proxy'))}`]),
+    ...(admin === null ? [] : [`the management API is on ${url(admin, speaksTls('admin'))}`]),
+    `metrics and health are on ${url(metrics, speaksTls('metrics'))}.`,
   ].join('; ');
   const lines = [places.charAt(0).toUpperCase() + places.slice(1)];
   if (made?.administratorSecret != null) {
@@ -34,9 +36,13 @@ export function welcome({ proxy, admin, metrics, made, headerScheme }: WelcomeFa
   }
   if (made?.administratorSecret != null && headerScheme !== null) {
     if (proxy !== null && made.demoSecret !== null) {
-      lines.push('', ...tries(url(proxy), headerScheme, made.administratorSecret, made.demoSecret));
+      lines.push(
+        '',
+        ...tries(url(proxy, speaksTls('proxy')), headerScheme, made.administratorSecret, made.demoSecret),
+      );
     }
-    if (admin !== null) lines.push('', ...administers(url(admin), headerScheme, made.administratorSecret));
+    if (admin !== null)
+      lines.push('', ...administers(url(admin, speaksTls('admin')), headerScheme, made.administratorSecret));
   }
   return `${lines.join('\n')}\n\n`;
 }

@@ -10,7 +10,7 @@ import {
 import type { ListenAddress } from './network-settings.ts';
 import type { Finding } from './problem.ts';
 import { at, type Check, read } from './reading.ts';
-import { configSchema, listen, resolve } from './schema.ts';
+import { configSchema, listen, listenTls, resolve } from './schema.ts';
 
 /**
  * Everything in the file that contradicts something else in it. What is wrong by itself is passed over here and told
@@ -46,6 +46,21 @@ function overlap(a: ListenAddress, b: ListenAddress): boolean {
 function covers(wildcard: string, host: string): boolean {
   return wildcard === '::' || (wildcard === '0.0.0.0' && isIPv4(host));
 }
+
+const certificatesHaveKeys: Check = (config) => {
+  const tls = read(listenTls, at(config, ['listen', 'tls']) ?? {}, []);
+  if (tls === undefined) return [];
+  const findings: Finding[] = [];
+  if (tls.certificates.length !== tls.keys.length) {
+    const message = 'must hold one file for each of listen.tls.certificates, in the same order';
+    findings.push({ path: ['listen', 'tls', 'keys'], message });
+  }
+  if (tls.clientCertificates !== 'none' && tls.clientCa === null) {
+    const message = 'must name the authorities, because listen.tls.clientCertificates asks for certificates';
+    findings.push({ path: ['listen', 'tls', 'clientCa'], message });
+  }
+  return findings;
+};
 
 const targetFitsHead: Check = (config) => {
   const targetSize = read(listen.shape.targetSize, config, ['listen', 'targetSize']);
@@ -90,6 +105,7 @@ const workersCanShare: Check = (config) => {
 
 const CHECKS: readonly Check[] = [
   listenersDiffer,
+  certificatesHaveKeys,
   targetFitsHead,
   tokenCanArrive,
   staleIsOlderThanFresh,

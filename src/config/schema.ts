@@ -33,6 +33,35 @@ import {
   word,
 } from './setting.ts';
 
+const file = () => word('the path of a file', /^[^\0]+$/);
+
+export const listenTls = section({
+  certificates: list('a list of files', file())
+    .prefault([])
+    .describe(
+      'Files with certificate chains (PEM); the first is for clients that name no host or an unknown one. None leaves every listener plain.',
+    ),
+  keys: list('a list of files', file())
+    .prefault([])
+    .describe('Files with the private keys of the certificates, in the same order.'),
+  listeners: needsRestart(
+    list('a list of proxy, admin and metrics', choice('proxy', 'admin', 'metrics'), 1)
+      .prefault(['proxy', 'admin'])
+      .describe('Which listeners speak TLS once there is a certificate.'),
+  ),
+  minVersion: choice('TLSv1.2', 'TLSv1.3')
+    .prefault('TLSv1.2')
+    .describe('Oldest version of TLS that is spoken.'),
+  clientCertificates: needsRestart(
+    choice('none', 'optional', 'required')
+      .prefault('none')
+      .describe('Whether clients may or must show a certificate; one that is shown must be good.'),
+  ),
+  clientCa: orNull(file())
+    .prefault(null)
+    .describe('File with the authorities (PEM) that sign the certificates of clients.'),
+});
+
 export const listen = section({
   proxy: needsRestart(
     listenAddress()
@@ -52,6 +81,7 @@ export const listen = section({
         'How requests are carried: `auto` takes plain ones over plain sockets and every other over node:http, `general` takes all over node:http.',
       ),
   ),
+  tls: listenTls.prefault({}).describe('TLS on the listeners; files are relative to this file.'),
   maxConnections: integer(1, 1_000_000)
     .prefault(10_000)
     .describe('Client connections open at once; more are closed as they come.'),
@@ -348,7 +378,7 @@ export const configSchema = section({
   resolve: resolve.prefault({}).describe('Stage resolve: from the token in the request to its record.'),
   zone: zone.prefault({}).describe('Stage zone: from where a request comes.'),
   limit: limit.prefault({}).describe('Stage limit: how much of an endpoint a token may use.'),
-  endpointFiles: list('a list of files', word('the path of a file', /^[^\0]+$/))
+  endpointFiles: list('a list of files', file())
     .prefault([])
     .describe(
       'More files with a list `endpoints`, which is added to the one here; paths are relative to this file.',

@@ -47,6 +47,6 @@ export function originOf({ raw }: FastifyRequest, publicUrl: string | null): str
   if (publicUrl !== null) return publicUrl;
   const [host, ...more] = raw.headersDistinct['host'] ?? [];
   if (host === undefined || more.length > 0 || !HOST.test(host)) return null;
-  const origin = `http://${host}`;
+  const origin = `${'encrypted' in raw.socket ? 'https' : 'http'}://${host}`;
   return URL.canParse(origin) ? origin : null;
 }

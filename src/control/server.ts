@@ -4,9 +4,12 @@
  * parameters, and only then the operation itself.
  */
 import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { StoreAway } from '../domain/store.ts';
+import type { ListenerTls } from '../kernel/listener-tls.ts';
 import {
   type ApiError,
   BAD_MEDIA_TYPE,
@@ -25,6 +28,8 @@ export interface ControlServerOptions extends RoutingParts {
   readonly operations: readonly Operation[];
   /** Largest request body, in bytes. */
   readonly bodySize: number;
+  /** Null where clients speak plainly. */
+  readonly tls: ListenerTls | null;
   /** Hears of every answer: of which operation, null for what is none, and its status. */
   readonly onAnswered: (operation: string | null, status: number) => void;
 }
@@ -51,9 +56,7 @@ export function createControlServer(options: ControlServerOptions): ControlServe
     genReqId: () => randomBytes(16).toString('hex'),
     requestIdHeader: false,
     bodyLimit: options.bodySize,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEAD_TIMEOUT_MS },
+    serverFactory: (handler) => createServerFor(handler, options.tls),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
@@ -88,6 +91,18 @@ export function createControlServer(options: ControlServerOptions): ControlServe
     },
     close: () => app.close(),
   };
+}
+
+function createServerFor(handler: RequestListener, tls: ListenerTls | null): Server {
+  const times = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  };
+  if (tls === null) return createServer(times, handler);
+  const server = createTlsServer({ ...times, ...tls.options(HEAD_TIMEOUT_MS) }, handler);
+  tls.attach(server);
+  return server;
 }
 
 /** Bodies are JSON whatever they say: what says otherwise was refused before, and an empty one is no body. */

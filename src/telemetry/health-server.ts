@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Registry } from 'prom-client';
+import type { ListenerTls } from '../kernel/listener-tls.ts';
 
 /** What is wrong with a component, in one line for people; null when it is well. */
 export type ComponentCheck = () => string | null | Promise<string | null>;
@@ -10,7 +12,12 @@ export interface HealthServerParts {
   readonly accepting: () => boolean;
   /** By component name. A component that is not well degrades the process, which goes on with what it knows. */
   readonly components: Readonly<Record<string, ComponentCheck>>;
+  /** Null where those who ask speak plainly. */
+  readonly tls?: ListenerTls | null;
 }
+
+/** How long a handshake may take, in milliseconds. */
+const HANDSHAKE_MS = 5_000;
 
 /**
  * The server of port 9090, for machines: `/metrics` (Prometheus), `/livez` (the process answers), `/readyz`
@@ -18,7 +25,12 @@ export interface HealthServerParts {
  * stops: a store that is away is away for the whole fleet, and taking every gateway out of service would turn
  * what is degraded into what is down. Serves no user data and takes no input.
  */
-export function createHealthServer({ metrics, accepting, components }: HealthServerParts): Server {
+export function createHealthServer({
+  metrics,
+  accepting,
+  components,
+  tls = null,
+}: HealthServerParts): Server {
   async function readiness(): Promise<{ status: number; body: string }> {
     const states = await Promise.all(
       Object.entries(components).map(async ([name, check]) => [name, (await check()) ?? 'ok'] as const),
@@ -29,7 +41,7 @@ export function createHealthServer({ metrics, accepting, components }: HealthSer
     return { status: accepting() ? 200 : 503, body };
   }
 
-  return createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const answer = (status: number, type: string, body: string) => {
       response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
       response.end(request.method === 'HEAD' ? undefined : body);
@@ -46,5 +58,9 @@ export function createHealthServer({ metrics, accepting, components }: HealthSer
     } else {
       answer(404, 'text/plain', 'Here are /metrics, /livez and /readyz.\n');
     }
-  });
+  };
+  if (tls === null) return createServer(listener);
+  const server = createTlsServer(tls.options(HANDSHAKE_MS), listener);
+  tls.attach(server);
+  return server;
 }

@@ -47,7 +47,7 @@ export function createFastTransport(
   let stopLooking = clock.every(lookEvery(first), look);
 
   return {
-    listen: (port, host) => general.listen(port, host),
+    listen: (port, host, tls) => general.listen(port, host, tls),
 
     async drain(graceMs) {
       const underway = [...connections.keys()].filter(({ isBusy }) => isBusy);

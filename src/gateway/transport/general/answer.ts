@@ -66,8 +66,10 @@ export class Answer {
   /** Breaks the answer off, so that nobody can take it for complete. */
   cut(): void {
     // On HTTP/1.0 a body may end with the connection; only a reset tells that it did not.
-    if (this.#req.httpVersion === '1.0') this.#req.socket.resetAndDestroy();
-    else this.#res.destroy();
+    // TLS tells as much when it is left without its own goodbye.
+    if (this.#req.httpVersion === '1.0' && !('encrypted' in this.#req.socket)) {
+      this.#req.socket.resetAndDestroy();
+    } else this.#res.destroy();
   }
 
   /** How long the client has left the answer untouched, in milliseconds, as far as looks every now and then tell. */

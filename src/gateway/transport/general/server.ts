@@ -1,7 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
+import type { ListenerTls } from '../../../kernel/listener-tls.ts';
 import { reject } from '../../decision.ts';
 import { unread } from '../../exchange.ts';
 import { type Head, judgeHead } from '../../listen/head.ts';
@@ -26,9 +34,10 @@ export interface GeneralTransport {
    * Accepts connections at an address, besides those where it does so already.
    * @param port 0 for any free one
    * @param host an IP address
+   * @param tls null where clients speak plainly
    * @returns where it is bound; a rejection with the system's error when it cannot be
    */
-  listen(port: number, host: string): Promise<AddressInfo>;
+  listen(port: number, host: string, tls?: ListenerTls | null): Promise<AddressInfo>;
   /**
    * Stops accepting, lets the requests under way end, and cuts off what is left after `graceMs` milliseconds.
    * WebSockets are not among them.
@@ -88,8 +97,10 @@ export function createGeneralTransport(
   }
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const code = parseErrorCode(error);
-    if (code === null) socket.destroy();
-    else connections.get(socket)?.broken(code);
+    const connection = connections.get(socket);
+    // Without a connection it is a handshake that failed.
+    if (code === null || connection === undefined) socket.destroy();
+    else connection.broken(code);
   }
   function onConnect(_req: IncomingMessage, socket: Duplex): void {
     // node:http has let go of the socket, so its errors are nobody's.
@@ -119,9 +130,9 @@ export function createGeneralTransport(
   });
 
   return {
-    listen(port, host) {
+    listen(port, host, tls = null) {
       const { limits } = options;
-      const server = createServer({
+      const settings = {
         maxHeaderSize: limits.headSize,
         connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, limits.headTimeoutMs),
         // Bodies are held to a rate, not to a time.
@@ -129,18 +140,21 @@ export function createGeneralTransport(
         requireHostHeader: false,
         insecureHTTPParser: false,
         shouldUpgradeCallback: shouldUpgrade,
-      });
+      };
+      const server = tls === null ? createServer(settings) : overTls(tls, settings, limits.headTimeoutMs);
+      // What TLS says of a connection before its handshake is between the two of them.
+      const connection = tls === null ? 'connection' : 'secureConnection';
       // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
       server.maxHeadersCount = 0;
       setLimits(server, limits);
-      server.on('connection', onConnection);
+      server.on(connection, onConnection);
       server.on('request', onRequest);
       server.on('checkContinue', onRequest);
       server.on('checkExpectation', onRequest);
       server.on('upgrade', onUpgrade);
       server.on('connect', onConnect);
       server.on('clientError', onClientError);
-      if (doorkeeper !== null) putBefore(server, doorkeeper);
+      if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
       servers.push(server);
       return listening(server, port, host);
     },
@@ -184,13 +198,23 @@ function setLimits(server: Server, limits: Limits): void {
 }
 
 /** Puts the doorkeeper between the listening socket and those who hear of its connections now. */
-function putBefore(server: Server, doorkeeper: Doorkeeper): void {
-  const listeners = server.listeners('connection');
-  server.removeAllListeners('connection');
+function putBefore(
+  server: Server,
+  connection: 'connection' | 'secureConnection',
+  doorkeeper: Doorkeeper,
+): void {
+  const listeners = server.listeners(connection);
+  server.removeAllListeners(connection);
   const handOver = (socket: Socket): void => {
     for (const listener of listeners) listener.call(server, socket);
   };
-  server.on('connection', (socket: Socket) => doorkeeper(socket, handOver));
+  server.on(connection, (socket: Socket) => doorkeeper(socket, handOver));
+}
+
+function overTls(tls: ListenerTls, settings: ServerOptions, handshakeMs: number): Server {
+  const server = createTlsServer({ ...settings, ...tls.options(handshakeMs) });
+  tls.attach(server);
+  return server;
 }
 
 function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
