@@ -4,7 +4,7 @@ import { boundedCursor, type LogQuery } from './query.ts';
 import { type LogEventBody, logEventBody } from './wire.ts';
 
 /** How many events are read from the store at once. */
-const READ_AT_ONCE = 500;
+const READ_AT_ONCE = 100;
 /** How many events one request looks at, at the most; what a filter lets pass may lie behind many others. */
 const LOOKED_AT_MAX = 10_000;
 

@@ -6,13 +6,12 @@ import { type Filter, FilterProblem, parseFilter } from '../filter/parse.ts';
 import type { AnyCall } from '../operation.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { reaches } from '../permissions.ts';
+import { scan } from '../scan.ts';
 import { pageLimit } from '../validation.ts';
 import { isActive } from './find.ts';
 
 const PAGE_MAX = 50;
 const PAGE_PRESET = 20;
-/** How many shares are read at once. */
-const READ_AT_ONCE = 200;
 /** What Okta calls the whole of a body or query here in its refusals. */
 export const SUBJECT = 'principalRateLimitMediated';
 
@@ -47,7 +46,10 @@ export async function listShares(
   const limit = query.limit ?? PAGE_PRESET;
   if (wanted.type !== 'SSWS_TOKEN') return { kind: 'page', items: [], next: null, limit };
   const items: Share[] = [];
-  const source = wanted.id === null ? shares(parts, start) : sharesOf(parts, wanted.id, start);
+  const source =
+    wanted.id === null
+      ? scan((after, count) => parts.store.shares(after, count), start)
+      : sharesOf(parts, wanted.id, start);
   for await (const batch of source) {
     for (const share of await reachable(parts, call, batch)) {
       if (items.length === limit) {
@@ -57,17 +59,6 @@ export async function listShares(
     }
   }
   return { kind: 'page', items, next: null, limit };
-}
-
-async function* shares({ store }: ControlParts, start: string | null): AsyncGenerator<readonly Share[]> {
-  let after = start;
-  do {
-    const page = await store.shares(after, READ_AT_ONCE);
-    yield page.items;
-    after = page.next;
-    // The embedded store answers without waiting: let traffic through between two reads.
-    await new Promise((resume) => setImmediate(resume));
-  } while (after !== null);
 }
 
 async function* sharesOf(

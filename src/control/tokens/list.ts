@@ -1,19 +1,19 @@
 import { z } from 'zod';
 import { type Credential, expiresAt } from '../../domain/token.ts';
 import type { User } from '../../domain/user.ts';
-import { type ApiError, BAD_CURSOR, invalid } from '../api-error.ts';
+import { type ApiError, BAD_CURSOR } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
+import { FirstInOrder } from '../first-in-order.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { type Grant, reaches } from '../permissions.ts';
+import { scan } from '../scan.ts';
 import { pageLimit } from '../validation.ts';
 import { statusOf, TOKEN_STATUSES, typeOf } from './status.ts';
 
 /** Without a limit all tokens are one page, up to this many: no answer is longer. */
 const PAGE_MAX = 1000;
-/** How many records are read from the store at once. */
-const READ_AT_ONCE = 500;
-/** How many tokens can be put into another order than that of their ids. */
-const SORTABLE_MAX = 100_000;
+/** How many tokens are looked at for one page in the order of ids; what lies behind them is behind the `next` link. */
+const LOOKED_AT_MAX = 50_000;
 
 const RECORD_ID = /^\w{1,64}$/;
 
@@ -69,9 +69,9 @@ export async function listTokens(
   if (query.after !== undefined && !RECORD_ID.test(after?.[1] ?? '')) return BAD_CURSOR;
   const wanted = (credential: Credential) =>
     reaches(grant, caller, credential.owner) && isActive(credential, now) && isWanted(credential, query, now);
-  const rows = grant === 'own' ? ownTokens(store, caller) : allTokens(store, startId(query, after));
+  const slices = grant === 'own' ? ownTokens(store, caller) : allTokens(store, startId(query, after));
   const sorted = query.sortBy !== undefined || query.sortOrder !== undefined;
-  return sorted ? inOrder(rows, wanted, query, after, limit, now) : byId(rows, wanted, after, limit);
+  return sorted ? inOrder(slices, wanted, query, after, limit, now) : byId(slices, wanted, after, limit);
 }
 
 /** Without another order the store begins behind the cursor by itself. */
@@ -79,67 +79,77 @@ function startId({ sortBy, sortOrder }: ListQuery, after: readonly string[] | nu
   return sortBy === undefined && sortOrder === undefined ? (after?.[1] ?? null) : null;
 }
 
-async function* allTokens(store: ControlParts['store'], start: string | null): AsyncGenerator<Credential> {
-  let after = start;
-  do {
-    const page = await store.tokens(after, READ_AT_ONCE);
-    yield* page.items;
-    after = page.next;
-    // The embedded store answers without waiting: let traffic through between two reads.
-    await new Promise((resume) => setImmediate(resume));
-  } while (after !== null);
+function allTokens(
+  store: ControlParts['store'],
+  start: string | null,
+): AsyncGenerator<readonly Credential[]> {
+  return scan((after, limit) => store.tokens(after, limit), start);
 }
 
-async function* ownTokens(store: ControlParts['store'], caller: User): AsyncGenerator<Credential> {
+async function* ownTokens(store: ControlParts['store'], caller: User): AsyncGenerator<readonly Credential[]> {
   const tokens = await store.tokensOfUser(caller.id);
   const found = await store.tokensById(tokens.map(({ id }) => id).toSorted());
-  yield* found.filter((credential) => credential !== null);
+  yield found.filter((credential) => credential !== null);
 }
 
 async function byId(
-  rows: AsyncIterable<Credential>,
+  slices: AsyncIterable<readonly Credential[]>,
   wanted: (credential: Credential) => boolean,
   after: readonly string[] | null,
   limit: number,
 ): Promise<TokenPage> {
   const start = after?.[1] ?? '';
   const items: Credential[] = [];
-  for await (const credential of rows) {
-    if (credential.token.id <= start || !wanted(credential)) continue;
-    if (items.length === limit) {
-      return { kind: 'page', items, next: encodeCursor(['', items.at(-1)?.token.id ?? '']) };
+  const page = (last: string | undefined): TokenPage => {
+    return { kind: 'page', items, next: last === undefined ? null : encodeCursor(['', last]) };
+  };
+  let lookedAt = 0;
+  let lastBefore: string | undefined;
+  for await (const slice of slices) {
+    // What was looked at in vain is not looked at again: the next page goes on behind it.
+    if (lookedAt >= LOOKED_AT_MAX && slice[0] !== undefined) return page(lastBefore);
+    for (const credential of slice) {
+      if (credential.token.id <= start || !wanted(credential)) continue;
+      if (items.length === limit) return page(items.at(-1)?.token.id);
+      items.push(credential);
     }
-    items.push(credential);
+    lookedAt += slice.length;
+    lastBefore = slice.at(-1)?.token.id ?? lastBefore;
   }
-  return { kind: 'page', items, next: null };
+  return page(undefined);
+}
+
+interface Placed {
+  readonly credential: Credential;
+  readonly place: readonly [key: string, id: string];
 }
 
 async function inOrder(
-  rows: AsyncIterable<Credential>,
+  slices: AsyncIterable<readonly Credential[]>,
   wanted: (credential: Credential) => boolean,
   { sortBy = 'id', sortOrder = 'asc' }: ListQuery,
   after: readonly string[] | null,
   limit: number,
   now: number,
-): Promise<TokenPage | ApiError> {
-  const keyed: { readonly credential: Credential; readonly place: readonly [string, string] }[] = [];
-  for await (const credential of rows) {
-    if (!wanted(credential)) continue;
-    if (keyed.length === SORTABLE_MAX) {
-      return invalid('sortBy', `sortBy: More than ${SORTABLE_MAX} tokens match; narrow the list first.`);
-    }
-    keyed.push({ credential, place: [sortKey(credential, sortBy, now), credential.token.id] });
-  }
+): Promise<TokenPage> {
   const direction = sortOrder === 'asc' ? 1 : -1;
-  keyed.sort((a, b) => direction * comparePlaces(a.place, b.place));
-  const rest =
-    after === null ? keyed : keyed.filter(({ place }) => direction * comparePlaces(place, after) > 0);
-  const page = rest.slice(0, limit);
-  const last = page.at(-1);
+  const compare = (a: readonly string[], b: readonly string[]) => direction * comparePlaces(a, b);
+  // One more than the page, which tells whether there is a next one.
+  const firsts = new FirstInOrder<Placed>(limit + 1, (a, b) => compare(a.place, b.place));
+  for await (const slice of slices) {
+    for (const credential of slice) {
+      if (!wanted(credential)) continue;
+      const place = [sortKey(credential, sortBy, now), credential.token.id] as const;
+      if (after === null || compare(place, after) > 0) firsts.add({ credential, place });
+    }
+  }
+  const found = firsts.first();
+  const shown = found.slice(0, limit);
+  const last = shown.at(-1);
   return {
     kind: 'page',
-    items: page.map(({ credential }) => credential),
-    next: last === undefined || rest.length === page.length ? null : encodeCursor(last.place),
+    items: shown.map(({ credential }) => credential),
+    next: last === undefined || found.length === shown.length ? null : encodeCursor(last.place),
   };
 }
 

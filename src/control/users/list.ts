@@ -5,14 +5,13 @@ import type { ControlParts } from '../control-parts.ts';
 import { compileFilter } from '../filter/match.ts';
 import { comparisonsOf, FilterProblem, type Operator, parseFilter } from '../filter/parse.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
+import { scan } from '../scan.ts';
 import { pageLimit } from '../validation.ts';
 import { userBody } from './wire.ts';
 
 const PAGE_MAX = 200;
 /** With `q` a page holds this many unless asked for more. */
 const FOUND_PRESET = 10;
-/** How many users are read at once. */
-const READ_AT_ONCE = 500;
 
 export const userQuery = z.object({
   q: z
@@ -58,25 +57,16 @@ export async function listUsers({ store }: ControlParts, query: UserQuery): Prom
   if (query.after !== undefined && !/^\w{1,64}$/.test(cursor?.[0] ?? '')) return BAD_CURSOR;
   const limit = query.limit ?? (query.q === undefined ? PAGE_MAX : FOUND_PRESET);
   const items: User[] = [];
-  for await (const user of users(store, cursor?.[0] ?? null)) {
-    if (!wanted(user)) continue;
-    if (items.length === limit) {
-      return { kind: 'page', items, next: encodeCursor([items.at(-1)?.id ?? '']), limit };
+  for await (const slice of scan((after, count) => store.users(after, count), cursor?.[0] ?? null)) {
+    for (const user of slice) {
+      if (!wanted(user)) continue;
+      if (items.length === limit) {
+        return { kind: 'page', items, next: encodeCursor([items.at(-1)?.id ?? '']), limit };
+      }
+      items.push(user);
     }
-    items.push(user);
   }
   return { kind: 'page', items, next: null, limit };
-}
-
-async function* users(store: ControlParts['store'], start: string | null): AsyncGenerator<User> {
-  let after = start;
-  do {
-    const page = await store.users(after, READ_AT_ONCE);
-    yield* page.items;
-    after = page.next;
-    // The embedded store answers without waiting: let traffic through between two reads.
-    await new Promise((resume) => setImmediate(resume));
-  } while (after !== null);
 }
 
 function wantedBy({ q, filter, search }: UserQuery): Wanted | ApiError {

@@ -3,9 +3,7 @@ import type { User } from '../../domain/user.ts';
 import { type ApiError, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
 import type { AnyCall } from '../operation.ts';
-
-/** How many users are read at once. */
-const READ_AT_ONCE = 500;
+import { scan } from '../scan.ts';
 
 /**
  * What a commit needs besides, that takes a super administrator away: another one, active, who must still be as read
@@ -37,14 +35,9 @@ function administers({ status, roles }: User): boolean {
 
 /** The first active super administrator who is not that user. */
 async function another(store: ControlParts['store'], id: string): Promise<User | null> {
-  let after: string | null = null;
-  do {
-    const page = await store.users(after, READ_AT_ONCE);
-    const found = page.items.find((user) => user.id !== id && administers(user));
+  for await (const slice of scan((after, count) => store.users(after, count), null)) {
+    const found = slice.find((user) => user.id !== id && administers(user));
     if (found !== undefined) return found;
-    after = page.next;
-    // The embedded store answers without waiting: let traffic through between two reads.
-    await new Promise((resume) => setImmediate(resume));
-  } while (after !== null);
+  }
   return null;
 }
