@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
+import cluster from 'node:cluster';
 import { Command, Option } from 'commander';
 import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
@@ -70,10 +71,16 @@ addManagement(program, {
 function stopOnSignal(serving: Serving): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
-    // The second time somebody means it.
-    if (stopping) process.exit(1);
+    if (cluster.isWorker) {
+      // A terminal and an init system may signal each process by itself; how often is its primary's to count, which
+      // takes the worker along when it ends.
+      if (stopping || signal === 'SIGINT') return;
+    } else {
+      // The second time somebody means it.
+      if (stopping) process.exit(1);
+      process.stdout.write(`${signal}: letting the requests under way end; once more ends at once.\n`);
+    }
     stopping = true;
-    process.stdout.write(`${signal}: letting the requests under way end; once more ends at once.\n`);
     serving.stop().then(
       () => process.exit(0),
       (error: unknown) => fail(error),

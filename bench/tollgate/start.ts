@@ -60,7 +60,7 @@ export async function startWhole(setting: Setting): Promise<string> {
     store: new StoreCalls(systemClock),
     logDropped: () => 0,
   };
-  createMetrics({ process, gateway: gateway.metrics, control: null });
+  createMetrics({ process, gateway: gateway.metrics, control: null, workers: null });
   const { port } = await gateway.transport.listen(0, '127.0.0.1');
   return `http://127.0.0.1:${port}`;
 }

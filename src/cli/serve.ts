@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Config, loadConfig } from '../config/config.ts';
@@ -6,10 +7,11 @@ import { FilesRead } from '../config/files-read.ts';
 import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ListenerTls } from '../kernel/listener-tls.ts';
-import { createHealthServer } from '../telemetry/health-server.ts';
+import { type ComponentCheck, createHealthServer, type Readiness } from '../telemetry/health-server.ts';
 import { createLog, type Logger } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { StoreCalls } from '../telemetry/store-calls.ts';
+import { WorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { assembleGateway } from './assemble.ts';
 import { assembleControl } from './assemble-control.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -21,10 +23,18 @@ import { type Reloaded, Reloader } from './reloader.ts';
 import { loadTlsFiles } from './tls-files.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
+import { WorkerPool } from './workers/worker-pool.ts';
+import { reportForDuty, shareOfWorker } from './workers/worker-side.ts';
 
 /** Which planes a process runs. */
 export const ROLES = ['all', 'gateway', 'control'] as const;
 export type ServeRole = (typeof ROLES)[number];
+
+/**
+ * How a process takes part: it is `alone`, or the `primary` that takes care of several workers and carries no traffic
+ * itself, or one `worker` of those.
+ */
+type Part = 'alone' | 'primary' | 'worker';
 
 /** What runs after `serve` has started. */
 export interface Serving {
@@ -32,7 +42,8 @@ export interface Serving {
   readonly proxy: AddressInfo | null;
   /** Where the management API is bound; null without one. */
   readonly admin: AddressInfo | null;
-  readonly metrics: AddressInfo;
+  /** Null in a worker, for which its primary speaks. */
+  readonly metrics: AddressInfo | null;
   /**
    * Reads the configuration again and puts it in force without dropping a connection or a request, or refuses it as a
    * whole and says why. Never rejects.
@@ -49,13 +60,21 @@ interface Start {
   /** What the configuration was read from. */
   readonly files: FilesRead;
   readonly env: Environment;
+  readonly role: ServeRole;
+  readonly part: Part;
   readonly log: Logger;
+  /** False from the moment the process is told to stop. */
+  readonly accepting: () => boolean;
   /** Stops what was started; called in reverse order. */
   readonly started: (() => Promise<unknown>)[];
 }
 
+/** How much longer than the requests under way its workers may take to end, in milliseconds. */
+const WORKER_END_MS = 5_000;
+
 /**
- * `tollgate serve`: starts the planes of the role and everything they need.
+ * `tollgate serve`: starts the planes of the role and everything they need. Of several workers, this process is the
+ * primary, and each worker runs this same function.
  * @param file the configuration
  * @param out where what is meant for the person at the terminal goes; the log goes to standard output
  * @throws ConfigError, or an Error that says what to do, when it cannot start; nothing is left running then
@@ -75,8 +94,10 @@ export async function serve(
     for (const stopOne of started.splice(0).reverse()) await stopOne();
   };
   try {
-    const log = createLog(config.log.level);
-    const running = await start({ file, config, files, env, log, started }, role, out, () => accepting);
+    const part = partOf(config, role);
+    const log = createLog(config.log.level).child(part === 'worker' ? { worker: cluster.worker?.id } : {});
+    const begin = { file, config, files, env, role, part, log, started, accepting: () => accepting };
+    const running = part === 'worker' ? await startWorker(begin) : await start(begin, out);
     return { ...running, stop };
   } catch (error) {
     await stop();
@@ -84,17 +105,15 @@ export async function serve(
   }
 }
 
-async function start(
-  begin: Start,
-  role: ServeRole,
-  out: Output,
-  accepting: () => boolean,
-): Promise<Omit<Serving, 'stop'>> {
-  const { file, config, files, env, log, started } = begin;
+function partOf({ workers }: Config, role: ServeRole): Part {
+  if (cluster.isWorker) return 'worker';
+  return role !== 'control' && workers > 1 ? 'primary' : 'alone';
+}
+
+async function start(begin: Start, out: Output): Promise<Omit<Serving, 'stop'>> {
+  const { config, env, role, part, log, started, accepting } = begin;
   const { listen, resolve } = config;
-  const tlsFiles = loadTlsFiles(config, file, files.read);
-  const tls =
-    tlsFiles.listeners === null ? null : new ListenerTls(tlsFiles.listeners, listen.tls.clientCertificates);
+  const tls = listenerTls(begin);
   const tlsOf = (listener: 'proxy' | 'admin' | 'metrics') => (speaksTls(listen, listener) ? tls : null);
   const calls = new StoreCalls(systemClock);
   const store = calls.timed(await openStore(config.store, systemClock, log));
@@ -114,42 +133,31 @@ async function start(
     role === 'gateway' ? null : await assembleControl(config, store, systemClock, log, tlsOf('admin'));
   if (control !== null) started.push(() => control.stop());
   const gateway =
-    role === 'control' ? null : await assembleGateway(await echo.resolved(config), store, systemClock, log);
+    part === 'primary' || role === 'control'
+      ? null
+      : await assembleGateway(await echo.resolved(config), store, systemClock, log);
   if (gateway !== null) started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
+  const workers = part === 'primary' ? new WorkerPool(config.workers, systemClock, log) : null;
+  if (workers !== null) started.push(() => workers.stop(reloader.config.listen.drainTimeout + WORKER_END_MS));
 
-  const reloader = new Reloader(config, files, {
-    file,
-    env,
-    clock: systemClock,
-    log,
-    async apply(next, filesNow) {
-      const renewed = loadTlsFiles(next, file, filesNow.read).listeners;
-      if ((renewed === null) !== (tls === null)) {
-        throw new Error('listen.tls.certificates: to switch TLS on or off needs a restart');
-      }
-      gateway?.adopt(await echo.resolved(next));
-      control?.adopt(next);
-      log.level = next.log.level;
-      if (renewed !== null) tls?.renew(renewed);
-    },
+  const reloader = reloading(begin, tls, async (next) => {
+    gateway?.adopt(await echo.resolved(next));
+    control?.adopt(next);
   });
-  const { checkEvery } = config.reload;
-  if (checkEvery !== null) {
-    const stopWatching = reloader.watch(checkEvery);
-    started.push(async () => stopWatching());
-  }
   const registry = createMetrics({
     process: { version: VERSION, config: reloader, store: calls, logDropped: () => 0 },
     gateway: gateway?.metrics ?? null,
     control: control?.metrics ?? null,
+    workers,
   });
   const health = createHealthServer({
-    metrics: registry,
-    accepting,
+    metrics: workers === null ? registry : new WorkerMetrics(registry, workers),
+    readiness: () => readiness(accepting(), workers),
     components: {
       store: () => store.trouble(),
       config: () => reloader.trouble,
       ...gateway?.components,
+      ...(workers === null ? {} : { workers: () => workers.trouble() }),
     },
     tls: tlsOf('metrics'),
   });
@@ -158,7 +166,9 @@ async function start(
   started.unshift(() => closed(health));
   const admin = (await control?.listen(listen.admin.port, listen.admin.host)) ?? null;
   const proxy =
-    (await gateway?.transport.listen(listen.proxy.port, listen.proxy.host, tlsOf('proxy'))) ?? null;
+    (await workers?.start()) ??
+    (await gateway?.transport.listen(listen.proxy.port, listen.proxy.host, tlsOf('proxy'))) ??
+    null;
   out.write(
     welcome({
       proxy,
@@ -169,7 +179,99 @@ async function start(
       headerScheme: resolve.schemes[0] ?? null,
     }),
   );
-  return { proxy, admin, metrics, reload: () => reloader.reload() };
+  return {
+    proxy,
+    admin,
+    metrics,
+    reload() {
+      workers?.reload();
+      return reloader.reload();
+    },
+  };
+}
+
+function readiness(accepting: boolean, workers: WorkerPool | null): Readiness {
+  if (!accepting) return 'stopping';
+  return workers?.listening === 0 ? 'no-worker' : 'ready';
+}
+
+/** One of several workers: the gateway alone. */
+async function startWorker(begin: Start): Promise<Omit<Serving, 'stop'>> {
+  const { config, log, started } = begin;
+  const { listen } = config;
+  const tls = listenerTls(begin);
+  const calls = new StoreCalls(systemClock);
+  const store = calls.timed(await openStore(config.store, systemClock, log));
+  started.push(() => store.close());
+  const echo = new BuiltinEcho();
+  started.push(() => echo.close());
+  const share = async (whole: Config) => echo.resolved(shareOfWorker(whole));
+  const gateway = await assembleGateway(await share(config), store, systemClock, log);
+  started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
+  const reloader = reloading(begin, tls, async (next) => gateway.adopt(await share(next)));
+  const metrics = createMetrics({
+    process: { version: VERSION, config: reloader, store: calls, logDropped: () => 0 },
+    gateway: gateway.metrics,
+    control: null,
+    workers: null,
+  });
+  const { port, host } = listen.proxy;
+  const proxy = await gateway.transport.listen(port, host, speaksTls(listen, 'proxy') ? tls : null);
+  const components = {
+    store: () => store.trouble(),
+    config: () => reloader.trouble,
+    ...gateway.components,
+  };
+  reportForDuty(proxy, {
+    answer: { metrics: () => metrics.getMetricsAsJSON(), health: () => troubles(components) },
+    lastCall: () => {},
+  });
+  return { proxy, admin: null, metrics: null, reload: () => reloader.reload() };
+}
+
+/** The certificates of the listeners; null where there are none. */
+function listenerTls({ file, config, files }: Start): ListenerTls | null {
+  const { listeners } = loadTlsFiles(config, file, files.read);
+  return listeners === null ? null : new ListenerTls(listeners, config.listen.tls.clientCertificates);
+}
+
+/** What is not well, a line for each component. */
+async function troubles(components: Readonly<Record<string, ComponentCheck>>): Promise<string[]> {
+  const lines: string[] = [];
+  for (const [name, check] of Object.entries(components)) {
+    const trouble = await check();
+    if (trouble !== null) lines.push(`${name}: ${trouble}`);
+  }
+  return lines;
+}
+
+/** Puts changed configurations in force, when told to and, if so configured, when a file changes. */
+function reloading(
+  { file, config, files, env, log, started }: Start,
+  tls: ListenerTls | null,
+  apply: (next: Config) => Promise<void>,
+): Reloader {
+  const reloader = new Reloader(config, files, {
+    file,
+    env,
+    clock: systemClock,
+    log,
+    async apply(next, filesNow) {
+      const renewed = loadTlsFiles(next, file, filesNow.read).listeners;
+      if ((renewed === null) !== (tls === null)) {
+        throw new Error('listen.tls.certificates: to switch TLS on or off needs a restart');
+      }
+      await apply(next);
+      log.level = next.log.level;
+      if (renewed !== null) tls?.renew(renewed);
+    },
+  });
+  const { checkEvery } = config.reload;
+  if (checkEvery !== null) {
+    const stopWatching = reloader.watch(checkEvery);
+    started.push(async () => stopWatching());
+  }
+  return reloader;
 }
 
 function namesEcho({ forward }: Config): boolean {
@@ -186,7 +288,8 @@ class BuiltinEcho {
     if (!namesEcho(config)) return config;
     if (this.#server === null) {
       this.#server = createEchoUpstream();
-      const { port } = await listening(this.#server, 0, '127.0.0.1');
+      // Each worker has its own.
+      const { port } = await listening(this.#server, 0, '127.0.0.1', true);
       this.#origin = `http://127.0.0.1:${port}`;
     }
     const upstreams = config.forward.upstreams.map((upstream) => ({
@@ -201,10 +304,11 @@ class BuiltinEcho {
   }
 }
 
-function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
+/** @param exclusive whether a worker binds for itself, instead of sharing with all others */
+function listening(server: Server, port: number, host: string, exclusive = false): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, exclusive }, () => {
       server.off('error', reject);
       const address = server.address();
       if (address === null || typeof address === 'string') reject(new Error('not a network address'));

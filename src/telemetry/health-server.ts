@@ -1,15 +1,23 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { Registry } from 'prom-client';
 import type { ListenerTls } from '../kernel/listener-tls.ts';
 
 /** What is wrong with a component, in one line for people; null when it is well. */
 export type ComponentCheck = () => string | null | Promise<string | null>;
 
+/** What there is to be scraped. */
+export interface Scrape {
+  readonly contentType: string;
+  /** In the text form that `contentType` says. */
+  metrics(): Promise<string>;
+}
+
+/** `stopping`: told to stop. `no-worker`: no process that carries traffic is up. */
+export type Readiness = 'ready' | 'stopping' | 'no-worker';
+
 export interface HealthServerParts {
-  readonly metrics: Registry;
-  /** False from the moment the process is told to stop. */
-  readonly accepting: () => boolean;
+  readonly metrics: Scrape;
+  readonly readiness: () => Readiness;
   /** By component name. A component that is not well degrades the process, which goes on with what it knows. */
   readonly components: Readonly<Record<string, ComponentCheck>>;
   /** Null where those who ask speak plainly. */
@@ -22,23 +30,24 @@ const HANDSHAKE_MS = 5_000;
 /**
  * The server of port 9090, for machines: `/metrics` (Prometheus), `/livez` (the process answers), `/readyz`
  * (traffic may come). Readiness names every component that is not well, but is only taken back when the process
- * stops: a store that is away is away for the whole fleet, and taking every gateway out of service would turn
- * what is degraded into what is down. Serves no user data and takes no input.
+ * stops or has no worker left: a store that is away is away for the whole fleet, and taking every gateway out of
+ * service would turn what is degraded into what is down. Serves no user data and takes no input.
  */
 export function createHealthServer({
   metrics,
-  accepting,
+  readiness,
   components,
   tls = null,
 }: HealthServerParts): Server {
-  async function readiness(): Promise<{ status: number; body: string }> {
+  async function answerReady(): Promise<{ status: number; body: string }> {
     const states = await Promise.all(
       Object.entries(components).map(async ([name, check]) => [name, (await check()) ?? 'ok'] as const),
     );
     const well = states.every(([, state]) => state === 'ok');
-    const status = accepting() ? (well ? 'ok' : 'degraded') : 'stopping';
+    const ready = readiness();
+    const status = ready === 'ready' ? (well ? 'ok' : 'degraded') : ready;
     const body = `${JSON.stringify({ status, components: Object.fromEntries(states) })}\n`;
-    return { status: accepting() ? 200 : 503, body };
+    return { status: ready === 'ready' ? 200 : 503, body };
   }
 
   const listener: RequestListener = (request, response) => {
@@ -52,7 +61,7 @@ export function createHealthServer({
     } else if (request.url === '/livez') {
       answer(200, 'text/plain', 'ok\n');
     } else if (request.url === '/readyz') {
-      readiness().then(({ status, body }) => answer(status, 'application/json', body), fail);
+      answerReady().then(({ status, body }) => answer(status, 'application/json', body), fail);
     } else if (request.url === '/metrics') {
       metrics.metrics().then((body) => answer(200, metrics.contentType, body), fail);
     } else {

@@ -8,6 +8,7 @@ import { type ControlSources, declareControl } from './control-metrics.ts';
 import { Declare, single } from './declare.ts';
 import { declareGateway, type GatewaySources } from './gateway-metrics.ts';
 import { STORE_OPERATIONS, type StoreCalls } from './store-calls.ts';
+import { declareWorkers, type WorkerFacts } from './worker-metrics.ts';
 
 /** What the metrics read when they are scraped. Everything is cheap to ask and bounded in size. */
 export interface MetricSources {
@@ -16,6 +17,8 @@ export interface MetricSources {
   readonly gateway: GatewaySources | null;
   /** Null in a process without the control plane. */
   readonly control: ControlSources | null;
+  /** Null in a process without workers. */
+  readonly workers: WorkerFacts | null;
 }
 
 /** What every process has. */
@@ -29,7 +32,7 @@ export interface ProcessSources {
 }
 
 /** Declares the metrics of one process in one registry. */
-export function createMetrics({ process: facts, gateway, control }: MetricSources): Registry {
+export function createMetrics({ process: facts, gateway, control, workers }: MetricSources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const declare = new Declare(registry);
@@ -37,6 +40,7 @@ export function createMetrics({ process: facts, gateway, control }: MetricSource
   declareConfig(declare, facts.config);
   if (gateway !== null) declareGateway(declare, gateway);
   if (control !== null) declareControl(declare, control);
+  if (workers !== null) declareWorkers(declare, workers);
   return registry;
 }
 

@@ -13,7 +13,7 @@ let base: string;
 beforeAll(async () => {
   server = createHealthServer({
     metrics: new Registry(),
-    accepting: () => accepting,
+    readiness: () => (accepting ? 'ready' : 'stopping'),
     components: { store: () => null },
   });
   server.listen(0, '127.0.0.1');

@@ -72,7 +72,7 @@ function ask(serving: Serving, path: string, through = agent, headers = {}): Pro
 }
 
 const machine = async (serving: Serving, path: string) =>
-  (await fetch(`http://127.0.0.1:${serving.metrics.port}${path}`)).text();
+  (await fetch(`http://127.0.0.1:${serving.metrics?.port}${path}`)).text();
 
 const METRIC = /^tollgate_config_generation (\d+)$/m;
 

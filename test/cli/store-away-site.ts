@@ -105,7 +105,7 @@ export async function startSite({ args = [], commandTimeout, credentials = '', p
     const { port } = await gateway.transport.listen(0, '127.0.0.1');
     const metrics = metricsOf(gateway.metrics);
     const components = { store: () => store.trouble(), ...gateway.components };
-    const health = createHealthServer({ metrics, accepting: () => true, components });
+    const health = createHealthServer({ metrics, readiness: () => 'ready' as const, components });
     const healthPort = await listening(health);
     endings.push(async () => health.close().closeAllConnections());
 

@@ -189,7 +189,7 @@ describe('listeners', () => {
   it('speak TLS where they are told to; the others stay plain', async () => {
     write({ listeners: ['metrics'] });
     const { metrics, proxy } = await site.serve();
-    expect((await ask(metrics.port, '/livez')).body).toBe('ok\n');
+    expect((await ask(metrics?.port, '/livez')).body).toBe('ok\n');
     const plain = await fetch(`http://127.0.0.1:${proxy?.port}/x`, { headers: { authorization } });
     expect(await plain.text()).toContain('"x-forwarded-proto": "http"');
   });

@@ -57,7 +57,8 @@ function documented(): string[] {
 }
 
 function declared(): string[] {
-  const metrics = metricsOf(gatewaySources(), controlSources()).getMetricsAsArray();
+  const workers = { running: () => [], died: () => 0, silent: () => 0 };
+  const metrics = metricsOf(gatewaySources(), controlSources(), undefined, workers).getMetricsAsArray();
   return metrics
     .filter(({ name }) => name.startsWith('tollgate_'))
     .map((metric) => {

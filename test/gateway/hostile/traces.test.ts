@@ -319,7 +319,7 @@ describe('the port for machines', () => {
     const { secret } = await someone(store);
     const health = createHealthServer({
       metrics: metricsOf(served.gateway.metrics),
-      accepting: () => true,
+      readiness: () => 'ready',
       components: {},
     });
     health.listen(0, '127.0.0.1');

@@ -1,0 +1,90 @@
+import { AggregatorRegistry, Registry } from 'prom-client';
+import { type Declare, single } from './declare.ts';
+
+/** The metrics of one process at one moment. Crosses process boundaries as plain data. */
+export type Snapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** What a primary knows of its workers. */
+export interface WorkerFacts {
+  /** The ids of the workers that run. */
+  readonly running: () => readonly number[];
+  /** How many workers have ended without being told to. */
+  readonly died: () => number;
+  /** How many times a worker did not tell its metrics in time. */
+  readonly silent: () => number;
+}
+
+/** Declares the metrics of a primary's workers. */
+export function declareWorkers(declare: Declare, { running, died, silent }: WorkerFacts): void {
+  declare.gauge(
+    { name: 'tollgate_workers', help: 'Worker processes that run.' },
+    'sum',
+    single(() => running().length),
+  );
+  declare.counter(
+    {
+      name: 'tollgate_worker_deaths_total',
+      help: 'Worker processes that have ended without being told to. Each is replaced.',
+    },
+    single(died),
+  );
+  declare.counter(
+    {
+      name: 'tollgate_worker_scrapes_missed_total',
+      help: 'Times a worker did not tell its metrics in time.',
+    },
+    single(silent),
+  );
+}
+
+/** Where the metrics of workers come from. */
+export interface WorkerSource extends Pick<WorkerFacts, 'running'> {
+  /** The metrics of every worker that answers in time, by the worker's id. */
+  readonly snapshots: () => Promise<ReadonlyMap<number, Snapshot>>;
+}
+
+/**
+ * The metrics of a primary: its own, and those of its workers, each series by the rule that its metric declares (a
+ * sum, unless it says otherwise). What only rises goes on rising when a worker dies or does not answer in time: it
+ * counts with what it said last.
+ */
+export class WorkerMetrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #own: Registry;
+  readonly #source: WorkerSource;
+  readonly #last = new Map<number, Snapshot>();
+  /** The sums of workers that are gone. */
+  #gone: Snapshot = [];
+
+  /** @param own the primary's own metrics */
+  constructor(own: Registry, source: WorkerSource) {
+    this.#own = own;
+    this.#source = source;
+  }
+
+  /** Everything, in the text form of Prometheus. */
+  async metrics(): Promise<string> {
+    const fresh = await this.#source.snapshots();
+    const running = new Set(this.#source.running());
+    for (const [id, snapshot] of this.#last) {
+      if (running.has(id) || fresh.has(id)) continue;
+      this.#gone = await merged([this.#gone, rising(snapshot)]).getMetricsAsJSON();
+      this.#last.delete(id);
+    }
+    for (const [id, snapshot] of fresh) this.#last.set(id, snapshot);
+    const late = [...running].filter((id) => !fresh.has(id));
+    const before = late.map((id) => rising(this.#last.get(id) ?? []));
+    return merged([await this.#own.getMetricsAsJSON(), this.#gone, ...before, ...fresh.values()]).metrics();
+  }
+}
+
+function merged(snapshots: readonly Snapshot[]): Registry {
+  return AggregatorRegistry.aggregate([...snapshots]);
+}
+
+/** What never falls while a process lives, and so must not fall when it ends. */
+function rising(snapshot: Snapshot): Snapshot {
+  return snapshot.filter(({ type }) => TYPES_THAT_RISE.has(String(type)));
+}
+
+const TYPES_THAT_RISE: ReadonlySet<string> = new Set(['counter', 'histogram']);
