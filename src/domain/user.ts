@@ -23,6 +23,9 @@ export type Role =
   | 'REPORT_ADMIN'
   | 'MOBILE_ADMIN';
 
+/** Values by their names. */
+export type UserAttributes = Readonly<Record<string, string | number | boolean>>;
+
 /** The person or service account that a token acts as. */
 export interface User {
   /** `00u` and 17 characters. */
@@ -31,6 +34,8 @@ export interface User {
   readonly login: string;
   readonly firstName: string;
   readonly lastName: string;
+  /** What else a client keeps in the user's profile, such as `email` where it is not the login; never evaluated. Left out where there is nothing. */
+  readonly attributes?: UserAttributes;
   readonly status: UserStatus;
   readonly roles: readonly Role[];
   /** Milliseconds since the epoch. */

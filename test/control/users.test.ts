@@ -43,6 +43,19 @@ describe.each(STORES)('users over %s', (_, open) => {
     expect(await typesOf(user.id)).toEqual(['user.lifecycle.create', 'user.lifecycle.activate']);
   });
 
+  it('keep what else a client says of them, and are found by it', async () => {
+    const more = { email: 'ada@mail.example.com', displayName: 'Ada', department: 'R&D', mobilePhone: null };
+    const reply = await admin.ask('POST', USERS, profile('ada@example.com', more));
+    const { id } = userSchema.parse(reply.body);
+    const kept = { login: 'ada@example.com', ...more, secondEmail: null };
+    const shown = await admin.ask('GET', `${USERS}/${id}`);
+    expect(shown.body).toMatchObject({ profile: kept });
+    const filter = encodeURIComponent('profile.email eq "ada@mail.example.com"');
+    expect((await admin.ask('GET', `${USERS}?filter=${filter}`)).body).toMatchObject([{ id }]);
+    expect((await admin.ask('POST', `${USERS}/${id}/lifecycle/suspend`)).status).toBe(200);
+    expect((await admin.ask('GET', `${USERS}/${id}`)).body).toMatchObject({ profile: kept });
+  });
+
   it('are staged with activate=false', async () => {
     const reply = await admin.ask('POST', `${USERS}?activate=false`, profile('staged@example.com'));
     const user = userSchema.parse(reply.body);
@@ -67,15 +80,33 @@ describe.each(STORES)('users over %s', (_, open) => {
     ['no profile', {}, 'profile', 'profile: Invalid input: expected object, received undefined'],
     [
       'a login that is no address',
-      profile('grace'),
+      profile('grace', { email: undefined }),
       'profile',
       'profile.login: must be an e-mail address of 5 to 100 characters',
     ],
     [
-      'another e-mail address than the login',
-      profile('a@example.com', { email: 'b@example.com' }),
+      'an e-mail address that is none',
+      profile('a@example.com', { email: 'b' }),
       'profile',
-      'profile.email: must be the same as the login: one address of a user is kept here',
+      'profile.email: must be an e-mail address of at most 100 characters',
+    ],
+    [
+      'an attribute that is a list',
+      profile('a@example.com', { department: ['x'] }),
+      'profile',
+      'profile.department: must be a text of at most 500 characters, a number, true, false or null',
+    ],
+    [
+      'more attributes than are kept',
+      profile('a@example.com', Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`a${n}`, n]))),
+      'profile',
+      'profile: must have at most 50 further attributes, of 8192 characters in all',
+    ],
+    [
+      'an attribute with a name of a line of its own',
+      profile('a@example.com', { 'a\nb': 'x' }),
+      'profile',
+      'profile: must have attributes whose names are letters, digits and _, at most 64',
     ],
     [
       'an empty first name',

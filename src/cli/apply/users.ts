@@ -58,6 +58,7 @@ function userOf(entry: UserEntry, old: User | null, now: number): User {
     login: old?.login ?? entry.login,
     firstName: entry.firstName ?? old?.firstName ?? '',
     lastName: entry.lastName ?? old?.lastName ?? '',
+    ...(old?.attributes === undefined ? {} : { attributes: old.attributes }),
     status: entry.status ?? old?.status ?? 'ACTIVE',
     roles: entry.roles === undefined ? (old?.roles ?? []) : sameRoles(entry.roles, old),
     createdAt: old?.createdAt ?? now,

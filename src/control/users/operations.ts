@@ -7,32 +7,19 @@ import { eventOf, fromFresh } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type AnyCall, type Operation, ok, operation, type Reply } from '../operation.ts';
 import { pageLinks } from '../paging.ts';
-import { queryFlag, shortText } from '../validation.ts';
+import { queryFlag } from '../validation.ts';
 import { findUser } from './find.ts';
 import { lifecycleOperations } from './lifecycle.ts';
 import { listUsers, userQuery } from './list.ts';
+import { profileInput } from './profile.ts';
 import { roleOperations } from './roles.ts';
 import { userBody, userSchema, userTag } from './wire.ts';
 
 const TAG = 'Users';
 
-const LOGIN = 'must be an e-mail address of 5 to 100 characters';
+const creation = z.object({ profile: profileInput });
 
-const creation = z.object({
-  profile: z
-    .object({
-      firstName: shortText(50),
-      lastName: shortText(50),
-      login: z.email(LOGIN).min(5, LOGIN).max(100, LOGIN),
-      email: z.string().optional().describe('The same as the login: Tollgate keeps one address of a user.'),
-    })
-    .refine(({ login, email }) => email === undefined || email.toLowerCase() === login.toLowerCase(), {
-      error: 'must be the same as the login: one address of a user is kept here',
-      path: ['email'],
-    }),
-});
-
-type Profile = z.output<typeof creation>['profile'];
+type Profile = z.output<typeof profileInput>;
 
 /** What tokens need of users: who there is, in which status, with which roles. In Okta's form. */
 export function userOperations(parts: ControlParts): readonly Operation[] {
@@ -93,7 +80,7 @@ export function userOperations(parts: ControlParts): readonly Operation[] {
 async function create(
   { store }: ControlParts,
   call: AnyCall,
-  { login, firstName, lastName }: Profile,
+  { login, firstName, lastName, attributes }: Profile,
   activate: boolean,
 ): Promise<Reply> {
   if ((await store.userByLogin(login)) !== null) {
@@ -104,6 +91,7 @@ async function create(
     login,
     firstName,
     lastName,
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
     status: activate ? 'ACTIVE' : 'STAGED',
     roles: [],
     createdAt: call.now,

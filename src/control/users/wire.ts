@@ -15,11 +15,11 @@ export const userSchema = z
     lastLogin: z.iso.datetime().nullable(),
     lastUpdated: z.iso.datetime(),
     passwordChanged: z.iso.datetime().nullable(),
-    profile: z.object({
+    profile: z.looseObject({
       firstName: z.string(),
       lastName: z.string(),
       login: z.string(),
-      email: z.string().describe('The login: Tollgate keeps one address of a user.'),
+      email: z.string().describe('The login unless another was given.'),
     }),
     credentials: z.object({ provider: z.object({ type: z.string(), name: z.string() }) }),
     _links: z.looseObject({ self: href }),
@@ -28,7 +28,7 @@ export const userSchema = z
 
 /** A user in Okta's form, its keys in Okta's order. */
 export function userBody(user: User, origin: string) {
-  const { id, login, firstName, lastName, status, createdAt, lastUpdatedAt } = user;
+  const { id, login, firstName, lastName, attributes, status, createdAt, lastUpdatedAt } = user;
   return {
     id,
     status,
@@ -38,7 +38,15 @@ export function userBody(user: User, origin: string) {
     lastLogin: null,
     lastUpdated: isoSecond(lastUpdatedAt),
     passwordChanged: null,
-    profile: { firstName, lastName, login, email: login },
+    profile: {
+      firstName,
+      lastName,
+      mobilePhone: null,
+      secondEmail: null,
+      login,
+      email: login,
+      ...attributes,
+    },
     credentials: { provider: { type: 'OKTA', name: 'OKTA' } },
     _links: links(user, `${origin}/api/v1/users/${id}`),
   };
