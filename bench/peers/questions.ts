@@ -27,7 +27,7 @@ const plain = (target: string) => (around: Surroundings) => ({
 });
 
 const upload = (bytes: number) => (around: Surroundings) => ({
-  ...plain('/upload')(around),
+  ...plain('/upload/file')(around),
   script: { file: 'upload.lua', args: [String(bytes)] },
 });
 

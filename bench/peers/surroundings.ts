@@ -1,6 +1,6 @@
 /** What all peers have in common: a folder with what they know, an upstream, and the same tokens, networks and limits. */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,11 +28,14 @@ export const ENDPOINTS = [
   { name: 'logs', rule: '* /api/v1/logs', pattern: '^/api/v1/logs$' },
   { name: 'sessions', rule: '* /api/v1/sessions/**', pattern: '^/api/v1/sessions(/.*)?$' },
   { name: 'files', rule: '* /files/**', pattern: '^/files(/.*)?$' },
-  { name: 'upload', rule: '* /upload', pattern: '^/upload$' },
+  { name: 'upload', rule: '* /upload/**', pattern: '^/upload(/.*)?$' },
 ] as const;
 
 /** Callers come from here, one hop before a load balancer on this machine. */
 export const NETWORK = '203.0.113.0/24';
+
+/** So that what is uploaded waits for no disk. */
+const MEMORY = '/dev/shm';
 
 const KIB = 1024;
 export const FILES = { '1k': KIB, '64k': 64 * KIB, '10m': 10 * KIB * KIB } as const;
@@ -48,7 +51,7 @@ export interface Surroundings {
 
 /** @param tokens how many there are */
 export async function makeSurroundings(tokens: number): Promise<Surroundings> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-peers-'));
+  const folder = mkdtempSync(path.join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'tollgate-peers-'));
   const secrets = Array.from({ length: tokens }, () => mintSecret('tg'));
   writeMaps(folder, secrets);
   mkdirSync(path.join(folder, 'files'));

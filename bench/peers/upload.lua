@@ -1,6 +1,6 @@
 -- Sends a body of so many bytes with each request.
 function init(args)
-  wrk.method = "POST"
+  wrk.method = "PUT"
   wrk.headers["Content-Type"] = "application/octet-stream"
   wrk.body = string.rep("x", tonumber(args[1]))
   message = wrk.format()
