@@ -2,8 +2,10 @@ import type { Config } from '../../src/config/config.ts';
 import { compileAddressSet } from '../../src/domain/address-set.ts';
 import { compileEndpoints } from '../../src/domain/endpoint-match.ts';
 import { InProcessLedger } from '../../src/domain/limit-window.ts';
+import { InProcessSlots } from '../../src/domain/slot-count.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { createGate, type Gate } from '../../src/gateway/gate.ts';
+import { ConcurrencyStage } from '../../src/gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
 import { Resolver } from '../../src/gateway/resolve/resolver.ts';
 import { ZoneDirectory } from '../../src/gateway/zone/zone-directory.ts';
@@ -12,7 +14,7 @@ import { Breaker } from '../../src/kernel/breaker.ts';
 import { systemClock as clock } from '../../src/kernel/clock.ts';
 
 /** An endpoint without a limit, for rows without that stage. */
-export const UNLIMITED = { name: 'everything', match: [], max: null, windowSeconds: 60 };
+export const UNLIMITED = { name: 'everything', match: [], max: null, windowSeconds: 60, concurrent: null };
 
 const STORE_RETRY_MS = 1_000;
 
@@ -46,6 +48,7 @@ export async function createPartialGate(config: Config, store: Store, limited: b
     zones: new ZoneStage(directory),
     endpointOf: limited ? compileEndpoints(config.endpoints, unmatched) : () => UNLIMITED,
     limits: new LimitStage(store.ledger, new InProcessLedger(clock), clock, breaker, limit),
+    concurrency: new ConcurrencyStage(store.slots, new InProcessSlots(), breaker, limit),
     clock,
   });
 }

@@ -157,6 +157,7 @@ function gateFacts({ zone, limit, endpoints }: Config, store: Store): GateFacts 
       return normal === null ? null : endpointOf(method, normal.path);
     },
     ledger: store.ledger,
+    slots: store.slots,
     defaultPercentage: limit.defaultPercentage,
   };
 }

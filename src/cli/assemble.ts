@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { InProcessLedger } from '../domain/limit-window.ts';
+import { InProcessSlots } from '../domain/slot-count.ts';
 import type { Change, Store } from '../domain/store.ts';
 import type { Credential } from '../domain/token.ts';
 import { UsageQueue } from '../gateway/account/usage-queue.ts';
@@ -114,6 +115,8 @@ export async function assembleGateway(
     zones: new ZoneStage(directory),
     ledger: store.ledger,
     fallback: new InProcessLedger(clock),
+    slots: store.slots,
+    slotFallback: new InProcessSlots(),
     usage,
     violations,
     requests,

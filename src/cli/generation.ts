@@ -10,11 +10,13 @@ import { UNMATCHED } from '../domain/endpoint.ts';
 import { compileEndpoints } from '../domain/endpoint-match.ts';
 import { tightestReading } from '../domain/endpoint-readings.ts';
 import type { LimitLedger } from '../domain/limit-ledger.ts';
+import type { SlotLedger } from '../domain/slot-ledger.ts';
 import { createAccount } from '../gateway/account/account.ts';
 import type { UsageQueue } from '../gateway/account/usage-queue.ts';
 import type { ViolationQueue } from '../gateway/account/violation-queue.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../gateway/forward/upstreams.ts';
 import { createGate } from '../gateway/gate.ts';
+import { ConcurrencyStage } from '../gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../gateway/limit/limit-stage.ts';
 import { headRules } from '../gateway/listen/head.ts';
 import type { LiveStreams } from '../gateway/live-streams.ts';
@@ -48,6 +50,8 @@ export interface LastingParts {
   readonly ledger: LimitLedger;
   /** Counts while the store is away. */
   readonly fallback: LimitLedger;
+  readonly slots: SlotLedger;
+  readonly slotFallback: SlotLedger;
   readonly usage: UsageQueue;
   readonly violations: ViolationQueue;
   readonly requests: RequestMeasures;
@@ -95,6 +99,7 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
     zones: parts.zones,
     endpointOf: tightestReading(compileEndpoints(config.endpoints, unmatched)),
     limits: new LimitStage(parts.ledger, parts.fallback, clock, budgets, limit),
+    concurrency: new ConcurrencyStage(parts.slots, parts.slotFallback, budgets, limit),
     clock,
   });
   const account = createAccount({

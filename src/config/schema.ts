@@ -216,6 +216,10 @@ const MAX = 'a whole number from 1 to 1000000000, or unlimited';
 const max = z.union([integer(1, 1_000_000_000, MAX), z.literal('unlimited').transform(() => null)], {
   error: mustBe(MAX),
 });
+const concurrent = orNull(integer(1, 10_000))
+  .prefault(null)
+  .describe('Requests under way at once from everybody together; null for any number.');
+
 export const limit = section({
   defaultPercentage: integer(0, 100)
     .prefault(50)
@@ -231,6 +235,7 @@ export const limit = section({
   unmatched: section({
     max: max.prefault(1200).describe('Requests a window from everybody together, or unlimited.'),
     window: window.prefault('60s').describe('Length of the window, in whole seconds.'),
+    concurrent,
   })
     .transform(inSeconds)
     .prefault({})
@@ -255,6 +260,7 @@ export const endpoint = section({
   window: window
     .prefault('60s')
     .describe('Length of the window, in whole seconds; it opens at the first request.'),
+  concurrent,
 });
 const endpoints = z.array(endpoint.transform(inSeconds), { error: mustBe('a list of endpoints') });
 

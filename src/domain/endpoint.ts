@@ -5,6 +5,8 @@ export interface Endpoint {
   /** Requests a window from everybody together; null means the endpoint is not limited. */
   readonly max: number | null;
   readonly windowSeconds: number;
+  /** Requests under way at once from everybody together; null, or left out, where any number may be. */
+  readonly concurrent?: number | null;
 }
 
 /** An endpoint that has a maximum. */
@@ -22,4 +24,11 @@ export const MANAGEMENT = 'management';
 /** Every name for which a token may have a percentage of its own. */
 export function limitNames(endpoints: readonly { readonly name: string }[]): readonly string[] {
   return [...endpoints.map(({ name }) => name), UNMATCHED, MANAGEMENT];
+}
+
+/** An endpoint that may have so many requests under way and no more. */
+export type ConcurrentEndpoint = Endpoint & { readonly concurrent: number };
+
+export function isConcurrent(endpoint: Endpoint): endpoint is ConcurrentEndpoint {
+  return typeof endpoint.concurrent === 'number';
 }

@@ -30,6 +30,8 @@ export const LOG_EVENT_TYPES = {
   'security.request.blocked': warning('Security request blocked'),
   'system.operation.rate_limit.violation': warning('Operation rate limit violation'),
   'system.org.rate_limit.violation': warning('Rate limit violation'),
+  'system.operation.concurrency_limit.violation': warning('Operation concurrency limit violation'),
+  'core.concurrency.org.limit.violation': warning('Too many requests in flight'),
   'system.rate_limit.configuration.update': info('Update rate limit configuration'),
   'zone.create': info('Network zone create'),
   'zone.update': info('Network zone update'),

@@ -110,6 +110,14 @@ export const REJECTIONS = {
     cause: "The token's share of this endpoint's rate is spent until the window ends.",
   },
   'limit.endpoint': { ...limited, cause: 'The rate of this endpoint is spent until the window ends.' },
+  'limit.concurrent-token': {
+    ...limited,
+    cause: "The token's share of the requests that this endpoint may have under way is in use.",
+  },
+  'limit.concurrent-endpoint': {
+    ...limited,
+    cause: 'This endpoint has as many requests under way as it may.',
+  },
   'limit.store-away': storeAway,
   'forward.no-route': {
     status: 404,

@@ -1,5 +1,6 @@
 import type { LimitLedger } from './limit-ledger.ts';
 import type { LogEvent } from './log-event.ts';
+import type { SlotLedger } from './slot-ledger.ts';
 import type { Credential, Share, Token } from './token.ts';
 import type { Agent, User } from './user.ts';
 import type { Zone } from './zone.ts';
@@ -209,6 +210,8 @@ export interface Management {
 /** One store: all its ports, opened and closed together. Both adapters pass test/store/contract.ts. */
 export interface Store extends TokenSource, Changes, UsageSink, EventSink, Management {
   readonly ledger: LimitLedger;
+  /** Counts what is under way. */
+  readonly slots: SlotLedger;
   /** Why the store is not fit for use just now, in one line for people; null when it is. Never rejects. */
   trouble(): Promise<string | null>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../domain/endpoint.ts';
 import type { Spent } from '../domain/limit-ledger.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
+import type { Slot, SlotRefusal } from '../domain/slot-ledger.ts';
 import type { Credential } from '../domain/token.ts';
 import type { Zone } from '../domain/zone.ts';
 import type { Findings } from './findings.ts';
@@ -41,6 +42,8 @@ export interface Permit {
   readonly client: string;
   /** Null where the endpoint is not limited. */
   readonly spent: Spent | null;
+  /** That it is under way; null where any number may be. The pipeline releases it when the exchange has settled. */
+  readonly slot: Slot | null;
 }
 
 /** A refusal: a value, not an exception. What it says to the caller is in REJECTIONS. */
@@ -57,6 +60,8 @@ export interface Rejection {
   readonly blockedBy: Zone | null;
   /** The budget that refused, for 429. */
   readonly spent: Spent | null;
+  /** The maximum of requests under way that refused, in its place. */
+  readonly crowded: SlotRefusal | null;
   /** The window of that budget's endpoint, in seconds, for 429. */
   readonly windowSeconds: number | null;
   /** Seconds after which a repeat makes sense, for 429 and 503. */
@@ -66,13 +71,11 @@ export interface Rejection {
 export type Decision = Permit | Rejection;
 
 /** Makes a permit. Only gate.ts may import this; test/architecture.test.ts holds it to that. */
-export function permit({
-  credential,
-  endpoint,
-  client,
-  spent,
-}: Omit<Permit, 'kind' | typeof decided>): Permit {
-  return { kind: 'permit', credential, endpoint, client, spent } as Permit;
+export function permit(
+  { credential, endpoint, client, spent }: Omit<Permit, 'kind' | 'slot' | typeof decided>,
+  slot: Slot | null = null,
+): Permit {
+  return { kind: 'permit', credential, endpoint, client, spent, slot } as Permit;
 }
 
 /** Makes a rejection; what is not given is null. */
@@ -84,6 +87,7 @@ export function reject(
     client = null,
     blockedBy = null,
     spent = null,
+    crowded = null,
     windowSeconds = null,
     retryAfterSeconds = null,
   }: Partial<Omit<Rejection, 'kind' | 'code'>> = {},
@@ -96,6 +100,7 @@ export function reject(
     client,
     blockedBy,
     spent,
+    crowded,
     windowSeconds,
     retryAfterSeconds,
   };

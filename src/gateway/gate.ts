@@ -1,11 +1,13 @@
 import { type AddressChain, readChain } from '../domain/address-chain.ts';
 import type { AddressSet } from '../domain/address-set.ts';
 import type { Blocklist } from '../domain/blocklist.ts';
-import type { Endpoint } from '../domain/endpoint.ts';
+import { type Endpoint, isConcurrent } from '../domain/endpoint.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
+import { isSlot, type Slot } from '../domain/slot-ledger.ts';
 import type { Credential } from '../domain/token.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type Arrival, type Decision, permit, type Rejection, reject } from './decision.ts';
+import type { ConcurrencyStage, SlotVerdict } from './limit/concurrency-stage.ts';
 import type { LimitStage, LimitVerdict } from './limit/limit-stage.ts';
 import type { FailureLimit } from './resolve/failure-limit.ts';
 import type { Resolution, Resolver } from './resolve/resolver.ts';
@@ -24,9 +26,12 @@ export interface GateParts {
   readonly zones: ZoneStage;
   readonly endpointOf: (method: string, path: string) => Endpoint;
   readonly limits: LimitStage;
+  readonly concurrency: ConcurrencyStage;
   readonly clock: Clock;
 }
 
+/** How long a caller should wait where too many requests are under way, in seconds: nobody knows when one ends. */
+const CROWDED_RETRY_SECONDS = 1;
 /** How long a caller should wait before it tries again what failed because the store is away, in seconds. */
 const STORE_AWAY_RETRY_SECONDS = 1;
 
@@ -37,7 +42,7 @@ const STORE_AWAY_RETRY_SECONDS = 1;
  * is told what a stranger is told, and nobody passes.
  */
 export function createGate(parts: GateParts): Gate {
-  const { resolver, failures, trustedProxies, zones, endpointOf, limits, clock } = parts;
+  const { resolver, failures, trustedProxies, zones, endpointOf, limits, concurrency, clock } = parts;
 
   function withZones(arrival: Arrival, compiled: CompiledZones | null): Decision | Promise<Decision> {
     const kept = compiled?.blocklist == null ? null : keptOut(arrival, compiled.blocklist);
@@ -97,11 +102,47 @@ export function createGate(parts: GateParts): Gate {
       const facts = { credential, client, endpoint: endpoint.name, retryAfterSeconds: retryAfter(outside) };
       return reject(outside, facts);
     }
-    const spent = limits.spend(credential, endpoint);
-    if (spent instanceof Promise) {
-      return spent.then((late) => afterLimit(arrival, credential, client, endpoint, late));
+    if (!isConcurrent(endpoint)) return spend(arrival, credential, client, endpoint, null);
+    const held = concurrency.hold(credential, endpoint);
+    if (held instanceof Promise)
+      return held.then((late) => afterHold(arrival, credential, client, endpoint, late));
+    return afterHold(arrival, credential, client, endpoint, held);
+  }
+
+  function afterHold(
+    arrival: Arrival,
+    credential: Credential,
+    client: string,
+    endpoint: Endpoint,
+    held: SlotVerdict,
+  ): Decision | Promise<Decision> {
+    if (held !== 'store-away' && isSlot(held)) return spend(arrival, credential, client, endpoint, held);
+    arrival.times.limited = clock.monotonic();
+    const facts = { credential, client, endpoint: endpoint.name };
+    if (held === 'store-away') {
+      return reject('limit.store-away', { ...facts, retryAfterSeconds: STORE_AWAY_RETRY_SECONDS });
     }
-    return afterLimit(arrival, credential, client, endpoint, spent);
+    const code = held.scope === 'token' ? 'limit.concurrent-token' : 'limit.concurrent-endpoint';
+    return reject(code, { ...facts, crowded: held, retryAfterSeconds: CROWDED_RETRY_SECONDS });
+  }
+
+  /** @param slot released again where the budget refuses */
+  function spend(
+    arrival: Arrival,
+    credential: Credential,
+    client: string,
+    endpoint: Endpoint,
+    slot: Slot | null,
+  ): Decision | Promise<Decision> {
+    const spent = limits.spend(credential, endpoint);
+    if (!(spent instanceof Promise)) return afterLimit(arrival, credential, client, endpoint, slot, spent);
+    return spent.then(
+      (late) => afterLimit(arrival, credential, client, endpoint, slot, late),
+      (bug: unknown) => {
+        slot?.release();
+        throw bug;
+      },
+    );
   }
 
   function afterLimit(
@@ -109,16 +150,20 @@ export function createGate(parts: GateParts): Gate {
     credential: Credential,
     client: string,
     endpoint: Endpoint,
+    slot: Slot | null,
     verdict: LimitVerdict,
   ): Decision {
     arrival.times.limited = clock.monotonic();
-    if (verdict === 'unlimited') return permit({ credential, client, endpoint, spent: null });
+    if (verdict === 'unlimited') return permit({ credential, client, endpoint, spent: null }, slot);
+    if (verdict !== 'store-away' && verdict.admitted) {
+      return permit({ credential, client, endpoint, spent: verdict }, slot);
+    }
+    slot?.release();
     const { name, windowSeconds } = endpoint;
     const facts = { credential, client, endpoint: name };
     if (verdict === 'store-away') {
       return reject('limit.store-away', { ...facts, retryAfterSeconds: STORE_AWAY_RETRY_SECONDS });
     }
-    if (verdict.admitted) return permit({ credential, client, endpoint, spent: verdict });
     const retryAfterSeconds = Math.max(1, Math.ceil((verdict.resetAt - clock.now()) / 1000));
     return reject(`limit.${verdict.scope}`, { ...facts, spent: verdict, windowSeconds, retryAfterSeconds });
   }

@@ -7,7 +7,8 @@
  * `limit`, and answers with a permit or a rejection, at once when all that it needs is in memory. The exchange
  * then forwards or refuses, and whatever the end was, `account` hears of it and is never awaited.
  */
-import { type Decision, reject } from './decision.ts';
+import type { Slot } from '../domain/slot-ledger.ts';
+import { type Arrival, type Decision, reject } from './decision.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import type { Gate } from './gate.ts';
 
@@ -22,6 +23,10 @@ export class Pipeline {
   readonly #account: Account;
   readonly #onBug: OnBug;
   #underway = 0;
+  /** The slots of exchanges that go to an endpoint with a maximum of them. */
+  readonly #slots = new Map<Arrival, Slot>();
+  /** Exchanges whose decision waits for the store. One that settles first, as its client has gone, is not among them. */
+  readonly #deciding = new Set<Arrival>();
   #onIdle: (() => void)[] = [];
 
   constructor(gate: Gate, account: Account, onBug: OnBug) {
@@ -41,9 +46,13 @@ export class Pipeline {
       return;
     }
     if (decision instanceof Promise) {
+      this.#deciding.add(exchange.arrival);
       decision.then(
-        (late) => this.#proceed(exchange, late),
-        (bug: unknown) => this.#refuseForBug(exchange, bug),
+        (late) => this.#proceedLate(exchange, late),
+        (bug: unknown) => {
+          this.#deciding.delete(exchange.arrival);
+          this.#refuseForBug(exchange, bug);
+        },
       );
     } else {
       this.#proceed(exchange, decision);
@@ -52,9 +61,12 @@ export class Pipeline {
 
   /** The last stop of every exchange, good or bad; a transport calls it exactly once for each. */
   settled(outcome: Outcome): void {
+    const { arrival } = outcome;
+    if (arrival !== null && this.#deciding.size > 0) this.#deciding.delete(arrival);
+    if (arrival !== null && this.#slots.size > 0) this.#releaseSlot(arrival);
     this.#account(outcome);
     // What was refused unread has never entered.
-    if (outcome.arrival === null) return;
+    if (arrival === null) return;
     this.#underway -= 1;
     if (this.#underway === 0) for (const tell of this.#onIdle.splice(0)) tell();
   }
@@ -72,9 +84,22 @@ export class Pipeline {
     });
   }
 
+  #proceedLate(exchange: Exchange, decision: Decision): void {
+    const isOpen = this.#deciding.delete(exchange.arrival);
+    if (isOpen) this.#proceed(exchange, decision);
+    else if (decision.kind === 'permit') decision.slot?.release();
+  }
+
   #proceed(exchange: Exchange, decision: Decision): void {
-    if (decision.kind === 'permit') exchange.forward(decision);
-    else exchange.refuse(decision);
+    if (decision.kind === 'permit') {
+      if (decision.slot !== null) this.#slots.set(exchange.arrival, decision.slot);
+      exchange.forward(decision);
+    } else exchange.refuse(decision);
+  }
+
+  #releaseSlot(arrival: Arrival): void {
+    this.#slots.get(arrival)?.release();
+    this.#slots.delete(arrival);
   }
 
   #refuseForBug(exchange: Exchange, bug: unknown): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type RejectionCode, rejectionRow } from '../domain/rejection.ts';
 import type { Rejection } from './decision.ts';
-import { rateHeaders, secondsUntil } from './limit/rate-headers.ts';
+import { crowdedHeaders, rateHeaders, secondsUntil } from './limit/rate-headers.ts';
 import { ALLOWED_METHODS } from './listen/head.ts';
 
 /** `okta`: Okta's error object. `problem`: RFC 9457's. */
@@ -48,6 +48,8 @@ export function renderRefusal(rejection: Rejection, facts: RefusalFacts): Refusa
   ];
   if (rejection.spent !== null) {
     headers.push(...rateHeaders(rejection.spent, rejection.windowSeconds, facts.now));
+  } else if (rejection.crowded !== null) {
+    headers.push(...crowdedHeaders(rejection.crowded, retryAfter(rejection, facts.now), facts.now));
   }
   if (status === 429 || status === 503) headers.push('Retry-After', String(retryAfter(rejection, facts.now)));
   if (status === 405) headers.push('Allow', ALLOWED_METHODS);

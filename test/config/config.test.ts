@@ -56,14 +56,14 @@ resolve: { freshFor: 250ms, staleFor: 1d }
     const { endpoints, limit } = config(`
 limit: { unmatched: { max: unlimited, window: 1m } }
 endpoints:
-  - { name: one, match: 'GET /a/{id}', max: 10, window: 2m }
+  - { name: one, match: 'GET /a/{id}', max: 10, window: 2m, concurrent: 75 }
   - { name: more, match: ['GET /b', 'POST /b'], max: unlimited }
 `);
     expect(endpoints).toEqual([
-      { name: 'one', match: ['GET /a/{id}'], max: 10, windowSeconds: 120 },
-      { name: 'more', match: ['GET /b', 'POST /b'], max: null, windowSeconds: 60 },
+      { name: 'one', match: ['GET /a/{id}'], max: 10, windowSeconds: 120, concurrent: 75 },
+      { name: 'more', match: ['GET /b', 'POST /b'], max: null, windowSeconds: 60, concurrent: null },
     ]);
-    expect(limit.unmatched).toEqual({ max: null, windowSeconds: 60 });
+    expect(limit.unmatched).toEqual({ max: null, windowSeconds: 60, concurrent: null });
   });
 
   test('a target becomes its origin, and the built-in echo stays a name', () => {

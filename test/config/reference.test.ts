@@ -86,8 +86,8 @@ describe('the files that come along', () => {
     expect(zone.trustedProxies).toEqual(['127.0.0.0/8', '::1']);
     expect(limit.defaultPercentage).toBe(50);
     expect(endpoints).toEqual([
-      { name: 'hello', match: ['GET /hello'], max: 1000, windowSeconds: 60 },
-      { name: 'limited', match: ['GET /limited'], max: 6, windowSeconds: 60 },
+      { name: 'hello', match: ['GET /hello'], max: 1000, windowSeconds: 60, concurrent: null },
+      { name: 'limited', match: ['GET /limited'], max: 6, windowSeconds: 60, concurrent: null },
     ]);
   });
 

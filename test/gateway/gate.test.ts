@@ -6,6 +6,7 @@ import type { Store } from '../../src/domain/store.ts';
 import type { Token } from '../../src/domain/token.ts';
 import type { Arrival, Decision } from '../../src/gateway/decision.ts';
 import { createGate, type Gate } from '../../src/gateway/gate.ts';
+import { ConcurrencyStage } from '../../src/gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
 import { FailureLimit } from '../../src/gateway/resolve/failure-limit.ts';
 import { Resolver } from '../../src/gateway/resolve/resolver.ts';
@@ -23,6 +24,7 @@ const OUTSIDE = '198.51.100.7';
 
 const users = { name: 'users', match: ['* /users/**'], max: 10, windowSeconds: 60 };
 const keys = { name: 'keys', match: ['GET /keys'], max: null, windowSeconds: 60 };
+const reports = { name: 'reports', match: ['GET /reports'], max: 6, windowSeconds: 60, concurrent: 4 };
 const unmatched = { name: 'unmatched', match: [], max: 100, windowSeconds: 60 };
 
 let clock: ManualClock;
@@ -41,6 +43,7 @@ beforeEach(async () => {
   const trustedProxies = compileAddressSet(['10.0.0.0/8']);
   const failures = new FailureLimit(clock);
   failures.goBy({ max: 3, windowSeconds: 60 }, trustedProxies);
+  const limitOptions = { defaultPercentage: 50, onStoreAway: 'deny', gateways: 1 } as const;
   gate = createGate({
     failures,
     resolver: new Resolver(
@@ -52,12 +55,9 @@ beforeEach(async () => {
     ),
     trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
-    endpointOf: compileEndpoints([users, keys], unmatched),
-    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
-      defaultPercentage: 50,
-      onStoreAway: 'deny',
-      gateways: 1,
-    }),
+    endpointOf: compileEndpoints([users, keys, reports], unmatched),
+    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, limitOptions),
+    concurrency: new ConcurrencyStage(store.slots, store.slots, breaker, limitOptions),
     clock,
   });
 });
@@ -214,5 +214,49 @@ describe('the gate', () => {
     expect(await ask(secret, { peer: OUTSIDE })).toMatchObject(refused);
     expect(codeOf(await ask(secret))).toBe('permit');
     expect(codeOf(await ask(secret, { peer: OUTSIDE }))).toBe('permit');
+  });
+
+  it('holds a slot for each request under way, and refuses what is over the share without counting it', async () => {
+    const { secret } = await issue();
+    const share = { path: '/reports' };
+    const [first] = [await ask(secret, share), await ask(secret, share)];
+    expect(await ask(secret, share)).toMatchObject({
+      code: 'limit.concurrent-token',
+      crowded: { scope: 'token', limit: 2 },
+      spent: null,
+      retryAfterSeconds: 1,
+    });
+    if (first?.kind === 'permit') first.slot?.release();
+    expect(await ask(secret, share)).toMatchObject({ kind: 'permit', spent: { remaining: 0 } });
+  });
+
+  it('refuses every token when an endpoint has all under way that it may', async () => {
+    for (const { secret } of [await issue(), await issue()]) {
+      for (let times = 0; times < 2; times++) await ask(secret, { path: '/reports' });
+    }
+    const { secret } = await issue();
+    const refused = { code: 'limit.concurrent-endpoint', crowded: { scope: 'endpoint', limit: 4 } };
+    expect(await ask(secret, { path: '/reports' })).toMatchObject(refused);
+  });
+
+  it('gives the slot back where the rate refuses', async () => {
+    const { token, secret } = await issue();
+    const all = aShare(token.id, { concurrencyPercentage: 100 });
+    await store.commit([{ put: 'share', share: all }]);
+    for (let times = 0; times < 3; times++) {
+      const decision = await ask(secret, { path: '/reports' });
+      if (decision.kind === 'permit') decision.slot?.release();
+    }
+    for (let times = 0; times < 10; times++) {
+      expect(codeOf(await ask(secret, { path: '/reports' }))).toBe('limit.token');
+    }
+    expect(await store.slots.count(reports, token.id)).toEqual({ all: 0, own: 0 });
+  });
+
+  it('refuses a token of 0 per cent of what may be under way, and no other endpoint to it', async () => {
+    const { token, secret } = await issue();
+    await store.commit([{ put: 'share', share: aShare(token.id, { concurrencyPercentage: 0 }) }]);
+    expect(codeOf(await ask(secret, { path: '/reports' }))).toBe('limit.concurrent-token');
+    expect(codeOf(await ask(secret))).toBe('permit');
   });
 });

@@ -12,6 +12,7 @@ import type { Token } from '../../src/domain/token.ts';
 import type { Outcome } from '../../src/gateway/exchange.ts';
 import { createUpstreams, type Upstreams } from '../../src/gateway/forward/upstreams.ts';
 import { createGate } from '../../src/gateway/gate.ts';
+import { ConcurrencyStage } from '../../src/gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../../src/gateway/limit/limit-stage.ts';
 import { headRules } from '../../src/gateway/listen/head.ts';
 import { LiveStreams, type Verdict } from '../../src/gateway/live-streams.ts';
@@ -98,17 +99,15 @@ export async function startWebSocketGateway(options: WebSocketGatewayOptions): P
   const trusted = compileAddressSet([]);
   const scarce = { name: 'scarce', match: ['GET /scarce'], max: 2, windowSeconds: 60 };
   const rest = { name: 'rest', match: ['* /**'], max: null, windowSeconds: 60 };
+  const limitOptions = { defaultPercentage: 50, onStoreAway: 'deny', gateways: 1 } as const;
   const gate = createGate({
     failures: null,
     resolver,
     trustedProxies: trusted,
     zones: new ZoneStage(new ZoneDirectory(source, clock, breaker, fresh)),
     endpointOf: compileEndpoints([scarce, rest], { name: 'unmatched', match: [], max: 1, windowSeconds: 60 }),
-    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
-      defaultPercentage: 50,
-      onStoreAway: 'deny',
-      gateways: 1,
-    }),
+    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, limitOptions),
+    concurrency: new ConcurrencyStage(store.slots, store.slots, breaker, limitOptions),
     clock,
   });
   const outcomes: Outcome[] = [];

@@ -7,6 +7,7 @@ import { eventsContract } from './contract-events.ts';
 import { ledgerContract } from './contract-ledger.ts';
 import { recordsContract } from './contract-records.ts';
 import { sharesContract } from './contract-shares.ts';
+import { slotsContract } from './contract-slots.ts';
 import { usageContract } from './contract-usage.ts';
 import type { Site } from './site.ts';
 
@@ -36,5 +37,6 @@ export function storeContract(name: string, openSite: () => Promise<Site>): void
     changesContract(openSite);
     usageContract(openSite);
     ledgerContract(openSite);
+    slotsContract(openSite);
   });
 }

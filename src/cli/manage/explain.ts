@@ -55,9 +55,12 @@ function inWords({
 }
 
 type Limit = NonNullable<z.output<typeof explanationSchema>['limit']>;
+type Concurrent = NonNullable<Limit['concurrent']>;
 
 function limitInWords(limit: Limit): (readonly [string, string])[] {
-  if (limit.max === null) return [['endpoint', `${limit.endpoint}: not limited`]];
+  const underWay =
+    limit.concurrent === null ? [] : [['under way', concurrentInWords(limit.concurrent)] as const];
+  if (limit.max === null) return [['endpoint', `${limit.endpoint}: not limited`], ...underWay];
   return [
     [
       'endpoint',
@@ -65,5 +68,10 @@ function limitInWords(limit: Limit): (readonly [string, string])[] {
     ],
     ['share', `${limit.leftOfShare} left of ${limit.share} (${limit.percentage} %)`],
     ['resets', limit.resetAt ?? 'no window is open'],
+    ...underWay,
   ];
+}
+
+function concurrentInWords({ ofEveryone, max, ofToken, share, percentage }: Concurrent): string {
+  return `${ofEveryone} of ${max}; with the token ${ofToken} of ${share} (${percentage} %)`;
 }

@@ -3,12 +3,13 @@ import { formatAddress } from '../../domain/address.ts';
 import { type AddressChain, readChain } from '../../domain/address-chain.ts';
 import { type AddressSet, compileAddressSet } from '../../domain/address-set.ts';
 import { compileBlocklist } from '../../domain/blocklist.ts';
-import { type Endpoint, isLimited } from '../../domain/endpoint.ts';
+import { type ConcurrentEndpoint, type Endpoint, isConcurrent, isLimited } from '../../domain/endpoint.ts';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { ALL_IP_ZONES } from '../../domain/network-condition.ts';
 import { compileNetwork } from '../../domain/network-match.ts';
 import { type RejectionCode, rejectionRow } from '../../domain/rejection.ts';
 import { percentageFor, shareOf } from '../../domain/share.ts';
+import type { SlotLedger } from '../../domain/slot-ledger.ts';
 import { type Credential, unusable } from '../../domain/token.ts';
 import { isIpPolicyZone, type Zone } from '../../domain/zone.ts';
 import { compileZone } from '../../domain/zone-match.ts';
@@ -19,6 +20,7 @@ export interface GateFacts {
   /** The endpoint of a method and a request target; null for a target that is refused before it is matched. */
   readonly endpointOf: (method: string, target: string) => Endpoint | null;
   readonly ledger: Pick<LimitLedger, 'count'>;
+  readonly slots: Pick<SlotLedger, 'count'>;
   readonly defaultPercentage: number;
 }
 
@@ -126,21 +128,39 @@ async function explainLimit(gate: GateFacts, { token, share }: Credential, endpo
     windowSeconds: endpoint.windowSeconds,
     percentage,
   };
+  const concurrent = isConcurrent(endpoint) ? await explainSlots(gate, { token, share }, endpoint) : null;
+  const crowdedBy = concurrent?.refusedBy ?? null;
   if (!isLimited(endpoint)) {
-    return { ...facts, share: null, leftOfShare: null, leftOfEndpoint: null, resetAt: null, refusedBy: null };
+    const nothing = { share: null, leftOfShare: null, leftOfEndpoint: null, resetAt: null };
+    return { ...facts, ...nothing, concurrent, refusedBy: crowdedBy };
   }
   const most = shareOf(endpoint.max, percentage);
   const { all, own, resetAt } = await gate.ledger.count(endpoint, token.id);
   const leftOfShare = Math.max(0, most - own);
   const leftOfEndpoint = Math.max(0, endpoint.max - all);
-  const refusedBy: RejectionCode | null =
+  const spentBy: RejectionCode | null =
     leftOfShare === 0 ? 'limit.token' : leftOfEndpoint === 0 ? 'limit.endpoint' : null;
   return {
     ...facts,
+    concurrent,
     share: most,
     leftOfShare,
     leftOfEndpoint,
     resetAt: resetAt === null ? null : new Date(resetAt).toISOString(),
-    refusedBy,
+    refusedBy: crowdedBy ?? spentBy,
   };
+}
+
+/** How many requests are under way, and which maximum of them would refuse one more. */
+async function explainSlots(
+  gate: GateFacts,
+  { token, share }: Pick<Credential, 'token' | 'share'>,
+  endpoint: ConcurrentEndpoint,
+) {
+  const percentage = share?.concurrencyPercentage ?? gate.defaultPercentage;
+  const most = shareOf(endpoint.concurrent, percentage);
+  const { all, own } = await gate.slots.count(endpoint, token.id);
+  const refusedBy: RejectionCode | null =
+    own >= most ? 'limit.concurrent-token' : all >= endpoint.concurrent ? 'limit.concurrent-endpoint' : null;
+  return { max: endpoint.concurrent, percentage, share: most, ofToken: own, ofEveryone: all, refusedBy };
 }

@@ -51,6 +51,17 @@ export const explanationSchema = z.object({
       leftOfShare: whole,
       leftOfEndpoint: whole,
       resetAt: z.string().nullable().describe('When the open window ends; null when none is open.'),
+      concurrent: z
+        .object({
+          max: z.int(),
+          percentage: z.int(),
+          share: z.int().describe("The token's share, in requests at once."),
+          ofToken: z.int().describe('Under way with the token, what gateways hold ready for it included.'),
+          ofEveryone: z.int(),
+          refusedBy: z.string().nullable(),
+        })
+        .nullable()
+        .describe('What may be under way at once; null for any number.'),
       refusedBy: z.string().nullable(),
     })
     .nullable(),

@@ -2,7 +2,14 @@ import { type EventSink, type Report, StoreAway } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Arrival, Rejection } from '../decision.ts';
 import { Told } from './told.ts';
-import { blockedEvent, endpointEvent, outsideEvent, shareEvent } from './violations.ts';
+import {
+  blockedEvent,
+  crowdedEndpointEvent,
+  crowdedTokenEvent,
+  endpointEvent,
+  outsideEvent,
+  shareEvent,
+} from './violations.ts';
 
 export interface ViolationQueueOptions {
   /** How often what was noted is written, in milliseconds. */
@@ -16,6 +23,9 @@ const BATCH = 100;
 
 /** A token that is used from where it may not be, and a blocklist that keeps callers out, is told of once in this time, in milliseconds. */
 const OUTSIDE_EVERY_MS = 60_000;
+
+/** A maximum of requests under way that refused is told of once in this time, as with Okta (docs/okta.md §5); in milliseconds. */
+const CROWDED_EVERY_MS = 60_000;
 
 /**
  * Denials outside the allowed zones and by blocklists, and spent shares, off the hot path: each is told once for a token and window,
@@ -34,6 +44,8 @@ export class ViolationQueue {
   readonly #shares = new Map<string, Told>();
   /** Endpoints that are spent. */
   readonly #endpoints = new Told();
+  /** Maxima of requests under way that refused. */
+  readonly #crowded = new Told();
   #waiting: Report[] = [];
   #dropped = 0;
   #writing: Promise<void> | null = null;
@@ -71,6 +83,10 @@ export class ViolationQueue {
         break;
       case 'limit.endpoint':
         this.#noteEndpoint(arrival, rejection);
+        break;
+      case 'limit.concurrent-token':
+      case 'limit.concurrent-endpoint':
+        this.#noteCrowded(arrival, rejection);
         break;
     }
   }
@@ -127,6 +143,18 @@ export class ViolationQueue {
     if (!this.#endpoints.first(endpoint, now, spent.resetAt)) return;
     const event = endpointEvent(arrival, rejection, credential, spent, now);
     this.#enqueue({ event, key: `endpoint ${endpoint}`, until: spent.resetAt });
+  }
+
+  #noteCrowded(arrival: Arrival, rejection: Rejection): void {
+    const { credential, endpoint, crowded } = rejection;
+    if (credential === null || endpoint === null || crowded === null) return;
+    const now = this.#clock.now();
+    const until = now + CROWDED_EVERY_MS;
+    const ofToken = crowded.scope === 'token';
+    const key = ofToken ? `crowded ${credential.token.id} ${endpoint}` : `crowded ${endpoint}`;
+    if (!this.#crowded.first(key, now, until)) return;
+    const eventOf = ofToken ? crowdedTokenEvent : crowdedEndpointEvent;
+    this.#enqueue({ event: eventOf(arrival, rejection, credential, crowded, now), key, until });
   }
 
   #sharesOf(endpoint: string): Told {

@@ -11,6 +11,7 @@ import {
   userParty,
   zoneParty,
 } from '../../domain/log-event.ts';
+import type { SlotRefusal } from '../../domain/slot-ledger.ts';
 import type { Credential } from '../../domain/token.ts';
 import type { Zone } from '../../domain/zone.ts';
 import type { Arrival, Rejection } from '../decision.ts';
@@ -97,6 +98,53 @@ export function endpointEvent(
       rateLimitSecondsToReset: secondsTo(spent.resetAt, now),
       threshold: String(spent.limit),
       ...windowOf(rejection),
+      urlPattern: rejection.endpoint ?? '',
+      userId: credential.token.userId,
+    },
+  });
+}
+
+/** The event of a token whose share of the requests under way is in use; Okta names it, and leaves its data unpublished. */
+export function crowdedTokenEvent(
+  arrival: Arrival,
+  rejection: Rejection,
+  credential: Credential,
+  { limit }: SlotRefusal,
+  now: number,
+): LogEvent {
+  return logEvent({
+    ...factsOf(arrival, rejection, credential, now),
+    eventType: 'system.operation.concurrency_limit.violation',
+    targets: [...targetsOf(credential), endpointParty(rejection)],
+    outcome: { result: 'DENY', reason: null },
+    debugData: {
+      ...requestData(arrival),
+      operationRateLimitType: 'web_request',
+      operationRateLimitSubtype: 'ssws_token',
+      operationRateLimitScopeType: 'token',
+      operationRateLimitThreshold: String(limit),
+      urlPattern: rejection.endpoint ?? '',
+    },
+  });
+}
+
+/** The event of an endpoint that has as many requests under way as it may. */
+export function crowdedEndpointEvent(
+  arrival: Arrival,
+  rejection: Rejection,
+  credential: Credential,
+  { limit }: SlotRefusal,
+  now: number,
+): LogEvent {
+  return logEvent({
+    ...factsOf(arrival, rejection, credential, now),
+    eventType: 'core.concurrency.org.limit.violation',
+    targets: [endpointParty(rejection)],
+    outcome: { result: 'DENY', reason: null },
+    debugData: {
+      ...requestData(arrival),
+      rateLimitScopeType: 'ORG',
+      threshold: String(limit),
       urlPattern: rejection.endpoint ?? '',
       userId: credential.token.userId,
     },

@@ -1,4 +1,5 @@
 import type { Spent } from '../../domain/limit-ledger.ts';
+import type { SlotRefusal } from '../../domain/slot-ledger.ts';
 
 /**
  * The limit headers of a response, as names and values in turn: Okta's three (docs/okta.md §5), and the structured
@@ -34,6 +35,27 @@ export function rateLines(spent: Spent, windowSeconds: number | null, now: numbe
     resetAt,
     now,
   )}\r\n`;
+}
+
+/**
+ * The limit headers of a request that was refused because too many are under way. Okta's three say 0 of 0 and when to
+ * come back (docs/okta.md §5). The structured pair says the maximum, which is of no window.
+ * @param seconds after which to come back
+ * @param now milliseconds since the epoch
+ */
+export function crowdedHeaders({ scope, limit }: SlotRefusal, seconds: number, now: number): string[] {
+  return [
+    'X-Rate-Limit-Limit',
+    '0',
+    'X-Rate-Limit-Remaining',
+    '0',
+    'X-Rate-Limit-Reset',
+    String(Math.ceil(now / 1000) + seconds),
+    'RateLimit-Policy',
+    `"concurrent-${scope}";q=${limit};qu="concurrent-requests"`,
+    'RateLimit',
+    `"concurrent-${scope}";r=0;t=${seconds}`,
+  ];
 }
 
 /** Whole seconds until a moment, rounded up so that nobody comes back early; 0 once it has passed. Both in milliseconds since the epoch. */

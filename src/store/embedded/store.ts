@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { InProcessLedger } from '../../domain/limit-window.ts';
+import { InProcessSlots } from '../../domain/slot-count.ts';
 import {
   type ChangeListener,
   type EventPage,
@@ -49,6 +50,7 @@ export async function openEmbeddedStore(options: EmbeddedStoreOptions): Promise<
 
 class EmbeddedStore implements Store {
   readonly ledger: LimitLedger;
+  readonly slots = new InProcessSlots();
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #reader: Reader;
@@ -209,6 +211,7 @@ class EmbeddedStore implements Store {
   async close(): Promise<void> {
     this.#stopLooking();
     await this.ledger.close();
+    await this.slots.close();
     if (this.#database.isOpen) this.#database.close();
   }
 

@@ -1,5 +1,6 @@
 /** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
+import { LeasedSlots } from '../../domain/leased-slots.ts';
 import type {
   ChangeListener,
   EventPage,
@@ -28,6 +29,7 @@ import * as reads from './read-scripts.ts';
 import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
+import { RedisSlotSource } from './slot-source.ts';
 import { Subscription } from './subscription.ts';
 import { TOUCH } from './write-scripts.ts';
 
@@ -62,6 +64,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 
 class ConnectedStore implements RedisStore {
   readonly ledger: LeasedLedger;
+  readonly slots: LeasedSlots;
   readonly #options: RedisStoreOptions;
   readonly #connection: Connection;
   readonly #serverClock: ServerClock;
@@ -79,6 +82,7 @@ class ConnectedStore implements RedisStore {
     this.#subscription = new Subscription(options, this.#listeners, clock, this.#serverClock);
     this.#committer = new Committer(this.#connection, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
+    this.slots = new LeasedSlots(new RedisSlotSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
   }
 
@@ -240,7 +244,7 @@ class ConnectedStore implements RedisStore {
 
   async close(): Promise<void> {
     this.#subscription.close();
-    await this.ledger.close();
+    await Promise.all([this.ledger.close(), this.slots.close()]);
     this.#connection.close();
   }
 

@@ -6,6 +6,7 @@ import type { Store } from '../../../src/domain/store.ts';
 import type { Token } from '../../../src/domain/token.ts';
 import type { Outcome } from '../../../src/gateway/exchange.ts';
 import { createGate } from '../../../src/gateway/gate.ts';
+import { ConcurrencyStage } from '../../../src/gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../../../src/gateway/limit/limit-stage.ts';
 import { type HeadRules, headRules } from '../../../src/gateway/listen/head.ts';
 import { Pipeline } from '../../../src/gateway/pipeline.ts';
@@ -97,17 +98,15 @@ export async function openBed(start: StartTransport): Promise<Bed> {
     { prefix: 'tg', pepper: null, failures: null, size: 100, negativeFreshFor: 5_000, ...fresh },
     { lookup: () => {} },
   );
+  const limitOptions = { defaultPercentage: 50, onStoreAway: 'deny', gateways: 1 } as const;
   const gate = createGate({
     failures: null,
     resolver,
     trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
     endpointOf: tightestReading(compileEndpoints(ENDPOINTS, UNMATCHED)),
-    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, {
-      defaultPercentage: 50,
-      onStoreAway: 'deny',
-      gateways: 1,
-    }),
+    limits: new LimitStage(store.ledger, store.ledger, clock, breaker, limitOptions),
+    concurrency: new ConcurrencyStage(store.slots, store.slots, breaker, limitOptions),
     clock,
   });
   const waiting = new Set<() => void>();
