@@ -53,6 +53,11 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
+/** What runs, and what comes before it is stopped: the time in which it is no longer ready and still serves. */
+interface Running extends Omit<Serving, 'stop'> {
+  readonly lastCall: () => Promise<void>;
+}
+
 /** What there is to start with, and where to note how to stop it again. */
 interface Start {
   readonly file: string;
@@ -89,8 +94,12 @@ export async function serve(
   const config = loadConfig(file, env, files.read);
   const started: (() => Promise<unknown>)[] = [];
   let accepting = true;
+  let beforeStop: () => Promise<void> = async () => {};
   const stop = async () => {
-    accepting = false;
+    if (accepting) {
+      accepting = false;
+      await beforeStop();
+    }
     for (const stopOne of started.splice(0).reverse()) await stopOne();
   };
   try {
@@ -98,6 +107,7 @@ export async function serve(
     const log = createLog(config.log.level).child(part === 'worker' ? { worker: cluster.worker?.id } : {});
     const begin = { file, config, files, env, role, part, log, started, accepting: () => accepting };
     const running = part === 'worker' ? await startWorker(begin) : await start(begin, out);
+    beforeStop = running.lastCall;
     return { ...running, stop };
   } catch (error) {
     await stop();
@@ -110,7 +120,7 @@ function partOf({ workers }: Config, role: ServeRole): Part {
   return role !== 'control' && workers > 1 ? 'primary' : 'alone';
 }
 
-async function start(begin: Start, out: Output): Promise<Omit<Serving, 'stop'>> {
+async function start(begin: Start, out: Output): Promise<Running> {
   const { config, env, role, part, log, started, accepting } = begin;
   const { listen, resolve } = config;
   const tls = listenerTls(begin);
@@ -187,6 +197,15 @@ async function start(begin: Start, out: Output): Promise<Omit<Serving, 'stop'>> 
       workers?.reload();
       return reloader.reload();
     },
+    async lastCall() {
+      const { drainDelay } = reloader.config.listen;
+      if (drainDelay === 0) return;
+      gateway?.transport.lastCall();
+      workers?.lastCall();
+      await new Promise<void>((resolve) => {
+        systemClock.after(drainDelay, resolve);
+      });
+    },
   };
 }
 
@@ -196,7 +215,7 @@ function readiness(accepting: boolean, workers: WorkerPool | null): Readiness {
 }
 
 /** One of several workers: the gateway alone. */
-async function startWorker(begin: Start): Promise<Omit<Serving, 'stop'>> {
+async function startWorker(begin: Start): Promise<Running> {
   const { config, log, started } = begin;
   const { listen } = config;
   const tls = listenerTls(begin);
@@ -224,9 +243,10 @@ async function startWorker(begin: Start): Promise<Omit<Serving, 'stop'>> {
   };
   reportForDuty(proxy, {
     answer: { metrics: () => metrics.getMetricsAsJSON(), health: () => troubles(components) },
-    lastCall: () => {},
+    lastCall: () => gateway.transport.lastCall(),
   });
-  return { proxy, admin: null, metrics: null, reload: () => reloader.reload() };
+  // When is for its primary to say.
+  return { proxy, admin: null, metrics: null, reload: () => reloader.reload(), lastCall: async () => {} };
 }
 
 /** The certificates of the listeners; null where there are none. */

@@ -104,6 +104,11 @@ export const listen = section({
   idleTimeout: duration('1s', '1h')
     .prefault('75s')
     .describe('How long a connection may stay open between two requests.'),
+  drainDelay: duration('0s', '5m')
+    .prefault('0s')
+    .describe(
+      'How long connections and requests are still taken after /readyz has turned to 503, when the process is told to stop.',
+    ),
   drainTimeout: duration('0s', '1h')
     .prefault('25s')
     .describe('How long requests under way may take to end when the process is told to stop.'),

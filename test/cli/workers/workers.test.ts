@@ -50,7 +50,7 @@ afterAll(async () => {
 function start(prefix: string, proxy = '127.0.0.1:0'): TollgateProcess {
   const started = new TollgateProcess(`
     store: { kind: redis, url: "${redis.url}", prefix: "${prefix}", commandTimeout: 5s }
-    listen: { proxy: "${proxy}", admin: 127.0.0.1:0, metrics: 127.0.0.1:0 }
+    listen: { proxy: "${proxy}", admin: 127.0.0.1:0, metrics: 127.0.0.1:0, drainDelay: 100ms }
     endpoints: [{ name: limited, match: "GET /limited", max: ${MAX}, window: 1h }]
     forward: { upstreams: [{ name: api, targets: ["${origin}"], paths: [/] }] }
     limit: { unmatched: { max: unlimited, window: 60s } }

@@ -92,6 +92,39 @@ describe('a transport that is told to stop', () => {
     c.socket.destroy();
   });
 
+  it('may give a last call before: each answer then closes its connection, and new ones are still taken', async () => {
+    const g = await gateway({ upstreams: [(await upstream(answering(ok('fine')))).origin] });
+    const early = await client(g);
+    early.send(request('GET /a'));
+    await early.until('fine');
+    expect(early.received).not.toContain('Connection: close');
+    g.transport.lastCall();
+    early.send(request('GET /b'));
+    expect((await early.all()).split('Connection: close\r\n').length).toBe(2);
+    const late = await client(g);
+    late.send(request('GET /c'));
+    expect(await late.all()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*Connection: close\r\n[\s\S]*fine$/);
+    expect(g.outcomes.map(({ complete }) => complete)).toEqual([true, true, true]);
+  });
+
+  it('takes what comes behind an answer that had begun before the last call', async () => {
+    const up = await upstream(async (wire) => {
+      await wire.until('GET /1 ');
+      wire.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun');
+      await wire.until('GET /2 ');
+      wire.send(ok('answer 2'));
+    });
+    const g = await gateway({ upstreams: [up.origin] });
+    const c = await client(g);
+    c.send(request('GET /1'));
+    await c.until('begun');
+    g.transport.lastCall();
+    (await up.wire(0)).send('ended');
+    await c.until('begunended');
+    c.send(request('GET /2'));
+    expect(await c.all()).toMatch(/Connection: close\r\n[\s\S]*answer 2$/);
+  });
+
   it('takes no new connection', async () => {
     const g = await gateway({ upstreams: [(await upstream(answering(ok('fine')))).origin] });
     await g.transport.drain(60_000);

@@ -13,6 +13,8 @@ export interface ClientOwner {
   closed(connection: ClientConnection): void;
   /** Refuses what never became a request. */
   lastWords(socket: Socket, code: RejectionCode): void;
+  /** Whether the next answer of each connection is its last. */
+  readonly isLastCall: boolean;
 }
 
 /** In how many pieces a head may come. */
@@ -71,9 +73,9 @@ export class ClientConnection {
     return this.#exchange !== null;
   }
 
-  /** Whether the answer now under way is the last one. */
+  /** Whether an answer that begins now is the last one. */
   get isLast(): boolean {
-    return this.#sealed && this.#bytes === null;
+    return (this.#sealed || this.#owner.isLastCall) && this.#bytes === null;
   }
 
   /** Whether it is the client that an upload waits for. */
@@ -121,7 +123,7 @@ export class ClientConnection {
     this.#waitingSince = null;
     if (this.isGone || this.socket.destroyed) return;
     if (this.bodyLeft > 0) this.#waitingSince = this.#options.clock.monotonic();
-    if (closes || this.isLast) this.#close();
+    if (closes || (this.#sealed && this.#bytes === null)) this.#close();
     else if (this.#bytes === null) this.resume();
     else if (!this.#reading) this.#read();
   }

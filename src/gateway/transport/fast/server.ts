@@ -36,6 +36,7 @@ export function createFastTransport(
     },
     closed: leave,
     lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, fast),
+    isLastCall: false,
   };
   const general = createGeneralTransport(first, upgrades, (socket, handOver) => {
     connections.set(new ClientConnection(socket, owner, fast), handOver);
@@ -48,6 +49,11 @@ export function createFastTransport(
 
   return {
     listen: (port, host, tls) => general.listen(port, host, tls),
+
+    lastCall() {
+      owner.isLastCall = true;
+      general.lastCall();
+    },
 
     async drain(graceMs) {
       const underway = [...connections.keys()].filter(({ isBusy }) => isBusy);

@@ -19,6 +19,8 @@ export interface ConnectionParts {
   begin(connection: Connection, req: IncomingMessage, res: ServerResponse): Underway;
   /** Refuses what never became a request. */
   lastWords(socket: Socket, code: RejectionCode): void;
+  /** Whether the next answer of each connection is its last. */
+  isLastCall(): boolean;
 }
 
 interface Parsed {
@@ -73,7 +75,8 @@ export class Connection {
   }
 
   /** Whether the answer now under way is the last one. */
-  readonly isLast = (): boolean => this.#sealed && this.#waiting.length === 0 && this.#lastWords === null;
+  readonly isLast = (): boolean =>
+    (this.#sealed || this.#parts.isLastCall()) && this.#waiting.length === 0 && this.#lastWords === null;
 
   /** Takes a request that node:http has parsed. */
   request(req: IncomingMessage, res: ServerResponse): void {

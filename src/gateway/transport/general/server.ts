@@ -39,6 +39,10 @@ export interface GeneralTransport {
    */
   listen(port: number, host: string, tls?: ListenerTls | null): Promise<AddressInfo>;
   /**
+   * From now on each answer says that its connection closes, and is its last. Connections are still accepted.
+   */
+  lastCall(): void;
+  /**
    * Stops accepting, lets the requests under way end, and cuts off what is left after `graceMs` milliseconds.
    * WebSockets are not among them.
    * @returns a promise that never rejects, fulfilled when all connections are closed
@@ -76,12 +80,14 @@ export function createGeneralTransport(
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
   let onEmpty: () => void = () => {};
+  let isLastCall = false;
   const parts = {
     clock,
     leftoverMs: () => options.limits.headTimeoutMs,
     begin: (connection: Connection, req: IncomingMessage, res: ServerResponse) =>
       begin(connection, req, res, options),
     lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
+    isLastCall: () => isLastCall,
   };
 
   function onConnection(socket: Socket): void {
@@ -157,6 +163,10 @@ export function createGeneralTransport(
       if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
       servers.push(server);
       return listening(server, port, host);
+    },
+
+    lastCall() {
+      isLastCall = true;
     },
 
     async drain(graceMs) {
