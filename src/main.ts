@@ -99,4 +99,6 @@ function fail(error: unknown): void {
   process.exit(1);
 }
 
+// A terminal that is gone, or a disk that is full, is no reason to end.
+process.stdout.on('error', () => {});
 program.parseAsync().catch(fail);

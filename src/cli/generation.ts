@@ -14,6 +14,7 @@ import type { SlotLedger } from '../domain/slot-ledger.ts';
 import { createAccount } from '../gateway/account/account.ts';
 import type { UsageQueue } from '../gateway/account/usage-queue.ts';
 import type { ViolationQueue } from '../gateway/account/violation-queue.ts';
+import type { Outcome } from '../gateway/exchange.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../gateway/forward/upstreams.ts';
 import { createGate } from '../gateway/gate.ts';
 import { ConcurrencyStage } from '../gateway/limit/concurrency-stage.ts';
@@ -28,7 +29,7 @@ import type { WebSocketOptions } from '../gateway/transport/general/websocket.ts
 import type { ZoneStage } from '../gateway/zone/zone-stage.ts';
 import type { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { accessLine } from '../telemetry/access-line.ts';
+import { accessLine, isSampled } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 
@@ -106,10 +107,17 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
     usage: parts.usage,
     violations: parts.violations,
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
-    accessLog: config.log.access ? (outcome) => log.info(accessLine(outcome), 'request') : null,
+    accessLog: accessLogOf(config, log),
     clock,
   });
   return new Pipeline(gate, account, onBug);
+}
+
+function accessLogOf({ log: { access, accessSample } }: Config, log: Logger) {
+  if (!access) return null;
+  return (outcome: Outcome, now: number) => {
+    if (isSampled(outcome, accessSample)) log.info(accessLine(outcome, now), 'request');
+  };
 }
 
 function transportOptions(

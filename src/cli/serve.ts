@@ -8,7 +8,7 @@ import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ListenerTls } from '../kernel/listener-tls.ts';
 import { type ComponentCheck, createHealthServer, type Readiness } from '../telemetry/health-server.ts';
-import { createLog, type Logger } from '../telemetry/log.ts';
+import { type Logger, openLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { StoreCalls } from '../telemetry/store-calls.ts';
 import { WorkerMetrics } from '../telemetry/worker-metrics.ts';
@@ -68,6 +68,8 @@ interface Start {
   readonly role: ServeRole;
   readonly part: Part;
   readonly log: Logger;
+  /** Lines of the log that were dropped. */
+  readonly logDropped: () => number;
   /** False from the moment the process is told to stop. */
   readonly accepting: () => boolean;
   /** Stops what was started; called in reverse order. */
@@ -104,8 +106,22 @@ export async function serve(
   };
   try {
     const part = partOf(config, role);
-    const log = createLog(config.log.level).child(part === 'worker' ? { worker: cluster.worker?.id } : {});
-    const begin = { file, config, files, env, role, part, log, started, accepting: () => accepting };
+    const opened = openLog(config.log.level);
+    started.push(() => opened.close());
+    const log = opened.log.child(part === 'worker' ? { worker: cluster.worker?.id } : {});
+    const { dropped: logDropped } = opened;
+    const begin = {
+      file,
+      config,
+      files,
+      env,
+      role,
+      part,
+      log,
+      logDropped,
+      started,
+      accepting: () => accepting,
+    };
     const running = part === 'worker' ? await startWorker(begin) : await start(begin, out);
     beforeStop = running.lastCall;
     return { ...running, stop };
@@ -155,7 +171,7 @@ async function start(begin: Start, out: Output): Promise<Running> {
     control?.adopt(next);
   });
   const registry = createMetrics({
-    process: { version: VERSION, config: reloader, store: calls, logDropped: () => 0 },
+    process: { version: VERSION, config: reloader, store: calls, logDropped: begin.logDropped },
     gateway: gateway?.metrics ?? null,
     control: control?.metrics ?? null,
     workers,
@@ -229,7 +245,7 @@ async function startWorker(begin: Start): Promise<Running> {
   started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
   const reloader = reloading(begin, tls, async (next) => gateway.adopt(await share(next)));
   const metrics = createMetrics({
-    process: { version: VERSION, config: reloader, store: calls, logDropped: () => 0 },
+    process: { version: VERSION, config: reloader, store: calls, logDropped: begin.logDropped },
     gateway: gateway.metrics,
     control: null,
     workers: null,

@@ -26,6 +26,7 @@ import {
   needsRestart,
   oneOrMore,
   orNull,
+  ratio,
   section,
   size,
   text,
@@ -369,7 +370,12 @@ const log = section({
   level: choice('debug', 'info', 'warn', 'error', 'fatal', 'silent')
     .prefault('info')
     .describe('Least severe lines that are written.'),
-  access: flag().prefault(false).describe('Whether every request is a line in the log.'),
+  access: flag().prefault(false).describe('Whether requests are lines in the log.'),
+  accessSample: ratio()
+    .prefault(1)
+    .describe(
+      'The part, from 0 to 1, of the requests that went well or that their caller got wrong; all others are lines always.',
+    ),
 });
 
 const reload = section({

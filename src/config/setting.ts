@@ -38,6 +38,12 @@ export function integer(min: number, max: number, what = `a whole number from ${
   return z.preprocess(numberFromText, z.int({ error }).min(min, { error }).max(max, { error }));
 }
 
+/** A part of a whole. */
+export function ratio() {
+  const error = mustBe('a number from 0 to 1');
+  return z.preprocess(numberFromText, z.number({ error }).min(0, { error }).max(1, { error }));
+}
+
 export function flag() {
   const error = mustBe('true or false');
   return z.preprocess((value) => WORDS.get(value) ?? value, z.boolean({ error }));

@@ -126,7 +126,7 @@ endpoints:
     expect(read.listen).toMatchObject({ maxConnections: 7, headTimeout: 3000 });
     expect(read.resolve).toMatchObject({ pepper: '12345678901234567890123456789012', header: null });
     expect(read.zone.trustedProxies).toEqual(['10.0.0.0/8', '::1']);
-    expect(read.log).toEqual({ level: 'warn', access: true });
+    expect(read.log).toEqual({ level: 'warn', access: true, accessSample: 1 });
     expect(read.endpoints[0]?.max).toBeNull();
   });
 
@@ -226,7 +226,7 @@ workers: 0
     expect(found.map(({ path, message }) => `${path} ${message}`)).toEqual([
       'log.levle there is no such setting; did you mean level?',
       'log.acces there is no such setting; did you mean access?',
-      'log.colour there is no such setting here; there are level, access',
+      'log.colour there is no such setting here; there are level, access, accessSample',
     ]);
   });
 
