@@ -4,7 +4,7 @@ import { headRules } from '../../../src/gateway/listen/head.ts';
 import { upstreamFailure } from '../../../src/gateway/transport/general/upstream-failure.ts';
 import { HEAD, startGateway } from '../../support/gateway.ts';
 import { stage } from './stage.ts';
-import { answering, ok, request, type Wire } from './wire.ts';
+import { answering, holding, ok, request, type Wire } from './wire.ts';
 
 const { gateway, upstream, client } = stage();
 
@@ -310,4 +310,29 @@ describe('an error of the connection to the upstream', () => {
       expect(upstreamFailure(error, sent)).toBe(code);
     });
   }
+});
+
+describe('a body behind interim answers', () => {
+  it('arrives as it was sent, whatever came with its head', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n';
+    const { script, next } = holding();
+    const api = await upstream(script);
+    const wire = await client(await gateway({ upstreams: [api.origin] }));
+    for (const [first, second] of [
+      ['one', 'two'],
+      ['three', 'x'],
+      ['', 'seven'],
+    ]) {
+      wire.received = '';
+      wire.send(request('GET /'));
+      const { answer: send } = await next();
+      send(`${hints}${hints}${answer('Content-Length: 12', 'X-First: yes')}${first}`);
+      await wire.until(`\r\n\r\n${first}`);
+      await wire.until('X-First: yes');
+      send(`${second}${'.'.repeat(12 - `${first}${second}`.length)}`);
+      const body = `${first}${second}`.padEnd(12, '.');
+      await wire.until(body);
+      expect(wire.received.endsWith(`\r\n\r\n${body}`)).toBe(true);
+    }
+  });
 });

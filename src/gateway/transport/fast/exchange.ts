@@ -254,11 +254,11 @@ export class FastExchange implements Exchange, AnswerListener {
     return true;
   }
 
-  data(bytes: Buffer, start: number, end: number): void {
+  data(bytes: Buffer, start: number, end: number, text: string | null): void {
     const size = end - start;
     this.#answered += size;
     if (this.#inChunks) this.#out += `${size.toString(16)}\r\n`;
-    if (size <= WRITTEN_TOGETHER) this.#out += bytes.toString('latin1', start, end);
+    if (size <= WRITTEN_TOGETHER) this.#out += text ?? bytes.toString('latin1', start, end);
     else {
       const { socket } = this.#client;
       if (!this.#corked) socket.cork();

@@ -18,8 +18,11 @@ export interface AnswerListener {
   information(head: ResponseReader): void;
   /** The head of the answer. `hasBody`: `data` may follow. @returns false when it cannot be passed on */
   head(head: ResponseReader, hasBody: boolean): boolean;
-  /** A piece of the body. `bytes` is read into again, unless `lend` is called. */
-  data(bytes: Buffer, start: number, end: number): void;
+  /**
+   * A piece of the body. `bytes` is read into again, unless `lend` is called.
+   * @param text the piece as characters, one for each byte, where it was read so; else null
+   */
+  data(bytes: Buffer, start: number, end: number, text: string | null): void;
   /** The body is complete. `trailers` as they came, with their empty line; empty where there are none. */
   end(trailers: string): void;
   /** All that one reading has brought is told. @returns false to be given no more until `resume` */
@@ -75,6 +78,9 @@ export class UpstreamConnection {
   #isHead = false;
   /** A head that has not all come. */
   #begun = '';
+  /** What of this reading was read as characters, and where in the buffer it begins. */
+  #text = '';
+  #textAt = 0;
   /** Bytes of the body that are still to come. */
   #left = 0;
   #interimAnswers = 0;
@@ -211,6 +217,7 @@ export class UpstreamConnection {
     // The time for a head is not begun anew by a part of it.
     if (this.#phase !== 'sending' && this.#phase !== 'head') this.#waitingSince = null;
     try {
+      this.#text = '';
       this.#read(listener, length);
       this.#held = !listener.readOver();
     } catch (bug) {
@@ -236,7 +243,7 @@ export class UpstreamConnection {
           at = this.#readChunks(listener, at, length);
           break;
         case 'until-close':
-          listener.data(this.#buffer, at, length);
+          listener.data(this.#buffer, at, length, null);
           return;
         default:
           return;
@@ -260,6 +267,8 @@ export class UpstreamConnection {
       return length;
     }
     this.#begun = '';
+    this.#text = fresh;
+    this.#textAt = at;
     const next = at + this.#reader.end - before;
     if (!this.#takeHead(listener)) this.#fail('forward.bad-response', 'answering');
     else if (this.#phase !== 'head' && this.#isOver()) this.#end(listener, '', next < length);
@@ -307,10 +316,17 @@ export class UpstreamConnection {
 
   #readLength(listener: AnswerListener, at: number, length: number): number {
     const end = Math.min(length, at + this.#left);
-    if (end > at) listener.data(this.#buffer, at, end);
+    if (end > at) listener.data(this.#buffer, at, end, this.#behindHead(at, end));
     this.#left -= end - at;
     if (this.#left === 0) this.#end(listener, '', end < length);
     return end;
+  }
+
+  /** The piece of the buffer as characters, where it was read together with the head. */
+  #behindHead(start: number, end: number): string | null {
+    const from = start - this.#textAt;
+    const to = end - this.#textAt;
+    return this.#text !== '' && to <= this.#text.length ? this.#text.slice(from, to) : null;
   }
 
   #readChunks(listener: AnswerListener, at: number, length: number): number {
@@ -324,7 +340,7 @@ export class UpstreamConnection {
   }
 
   #onChunkData = (start: number, end: number): void => {
-    this.#listener?.data(this.#buffer, start, end);
+    this.#listener?.data(this.#buffer, start, end, null);
   };
 
   /** @param stray whether more has come than the answer */
