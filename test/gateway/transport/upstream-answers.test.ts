@@ -336,3 +336,16 @@ describe('a body behind interim answers', () => {
     }
   });
 });
+
+describe('interim answers before one that cannot be passed on', () => {
+  it('do not come behind the refusal', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n';
+    const api = await upstream(answering(`${hints}${answer(SMALL, 'Content-Length: 3')}ok`));
+    const wire = await client(await gateway({ upstreams: [api.origin] }));
+    wire.send(request('GET /'));
+    wire.send(request('GET /again', 'Connection: close'));
+    const lines = (await wire.all()).match(/^HTTP\/1\.1 [0-9]{3}/gm) ?? [];
+    expect(lines.filter((line) => line !== 'HTTP/1.1 103')).toEqual(['HTTP/1.1 502', 'HTTP/1.1 502']);
+    expect(lines.at(-1)).toBe('HTTP/1.1 502');
+  });
+});

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { StageTimes } from '../../stage-times.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { FastExchange } from './exchange.ts';
 import type { FastOptions } from './options.ts';
 import { type Reading, RequestReader } from './request-reader.ts';
@@ -30,6 +31,7 @@ const LINGER_MS = 2_000;
  */
 export class ClientConnection {
   readonly socket: Socket;
+  readonly writer: AnswerWriter;
   /** The address of the other end; empty when it has gone already. */
   readonly peer: string;
   peerTrusted: boolean;
@@ -56,6 +58,7 @@ export class ClientConnection {
 
   constructor(socket: Socket, owner: ClientOwner, options: FastOptions) {
     this.socket = socket;
+    this.writer = new AnswerWriter(socket);
     this.peer = socket.remoteAddress ?? '';
     this.peerTrusted = options.isTrusted(this.peer);
     this.#owner = owner;

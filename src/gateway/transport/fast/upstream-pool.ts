@@ -1,12 +1,9 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { TargetOptions } from '../../forward/target.ts';
 import type { Choice } from '../../forward/upstreams.ts';
-import {
-  type AnswerListener,
-  type ConnectionOwner,
-  type Destination,
-  UpstreamConnection,
-} from './upstream-connection.ts';
+import type { AnswerListener } from './answer-listener.ts';
+import type { Destination } from './dial.ts';
+import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
 
 /** How many unused connections are kept for one target. */
 const MOST_IDLE = 1_024;

@@ -1,0 +1,35 @@
+import type { RejectionCode } from '../../../domain/rejection.ts';
+import type { ResponseReader } from './response-reader.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+/**
+ * Hears what becomes of a request on an upstream connection. After `end`, `failed` or `cut` it hears nothing more of
+ * that request, but for `readOver`.
+ */
+export interface AnswerListener {
+  /** The connection is open: the request can be written. */
+  opened(connection: UpstreamConnection): void;
+  /** The upstream has taken what was written; there may be more. */
+  drained(): void;
+  /** An interim answer: 102 or 103. */
+  information(head: ResponseReader): void;
+  /** The head of the answer. `hasBody`: `data` may follow. @returns false when it cannot be passed on */
+  head(head: ResponseReader, hasBody: boolean): boolean;
+  /**
+   * A piece of the body. `bytes` is read into again, unless `lend` is called.
+   * @param text the piece as characters, one for each byte, where it was read so; else null
+   */
+  data(bytes: Buffer, start: number, end: number, text: string | null): void;
+  /** The body is complete. `trailers` as they came, with their empty line; empty where there are none. */
+  end(trailers: string): void;
+  /** All that one reading has brought is told. @returns false to be given no more until `resume` */
+  readOver(): boolean;
+  /** There will be no answer. */
+  failed(code: RejectionCode, progress: Progress): void;
+  /** The answer broke off behind its head. */
+  cut(): void;
+  onBug(bug: unknown): void;
+}
+
+/** How far a request had come when it failed: the upstream has not seen it, may have, or had begun to answer. */
+export type Progress = 'unsent' | 'sent' | 'answering';

@@ -1,0 +1,22 @@
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+
+/** Where a connection is opened to. */
+export interface Destination {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** Begins to connect, and reads as `onread` says. A TLS target is called, and held to, the name that the configuration gives it. */
+export function dial({ host, port, secure }: Destination, onread: OnReadOpts): Socket {
+  if (!secure) return connect({ host, port, onread });
+  const options: ConnectionOptions & { onread: OnReadOpts } = {
+    host,
+    port,
+    onread,
+    ALPNProtocols: ['http/1.1'],
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+  };
+  return connectTls(options);
+}
