@@ -34,7 +34,7 @@ function judged(headers: readonly string[], asked: Asked = {}): Head {
 describe('a request head', () => {
   it('arrives with an id of its own, its target in parts, its peer and its credential', () => {
     const first = judged(['Authorization', 'SSWS secret'], { url: '/%61?b=%2f' });
-    expect(first.arrival).toEqual({
+    expect(first.arrival).toMatchObject({
       requestId: expect.stringMatching(/^[0-9a-f]{32}$/),
       method: 'GET',
       path: '/a',
