@@ -61,6 +61,13 @@ export class SimulatedSlots {
     return { all, own };
   }
 
+  /** Lets the lease of a gateway run out. */
+  lapse(endpoint: string, gateway: string): void {
+    const holding = this.#endpoints.get(endpoint)?.get(gateway);
+    if (holding === undefined) return;
+    this.#endpoints.get(endpoint)?.set(gateway, { ...holding, lapsesAt: Number.NEGATIVE_INFINITY });
+  }
+
   /** Forgets everything, as a server does that was restarted without its file. */
   lose(): void {
     this.#endpoints.clear();

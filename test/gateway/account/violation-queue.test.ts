@@ -116,6 +116,28 @@ describe('a violation', () => {
     expect(await events()).toHaveLength(2);
   });
 
+  it.each([
+    ['token', 'system.operation.concurrency_limit.violation', { operationRateLimitThreshold: '3' }],
+    ['endpoint', 'core.concurrency.org.limit.violation', { threshold: '3' }],
+  ] as const)(
+    'of how many requests a %s may have under way is told once a minute',
+    async (scope, eventType, data) => {
+      const queue = aQueue();
+      const crowded = { scope, limit: 3 };
+      const facts = { credential, client: '192.0.2.7', endpoint: 'users', crowded };
+      const rejection = reject(`limit.concurrent-${scope}`, facts);
+      for (let times = 0; times < 5; times++) queue.note(arrival, rejection);
+      await queue.flush();
+      expect(await events()).toMatchObject([
+        { eventType, severity: 'WARN', outcome: { result: 'DENY' }, debugData: data },
+      ]);
+      clock.advance(MINUTE);
+      queue.note(arrival, rejection);
+      await queue.flush();
+      expect(await events()).toHaveLength(2);
+    },
+  );
+
   it('of a token used from outside its zones is told with who, from where and what, and without secrets', async () => {
     const queue = aQueue();
     queue.note(arrival, outside());

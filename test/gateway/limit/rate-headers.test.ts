@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rateHeaders, secondsUntil } from '../../../src/gateway/limit/rate-headers.ts';
+import { crowdedHeaders, rateHeaders, secondsUntil } from '../../../src/gateway/limit/rate-headers.ts';
 import { MADE_AT } from '../../support/records.ts';
 
 const SPENT = {
@@ -40,4 +40,19 @@ describe('the seconds until a moment', () => {
   ])('at %i ms seen from %i ms are %i', (moment, now, seconds) => {
     expect(secondsUntil(moment, now)).toBe(seconds);
   });
+});
+
+it('too many requests under way are shown as Okta shows them: 0 of 0, and when to come back', () => {
+  expect(crowdedHeaders({ scope: 'token', limit: 37 }, 1, 1_700_000_000_500)).toEqual([
+    'X-Rate-Limit-Limit',
+    '0',
+    'X-Rate-Limit-Remaining',
+    '0',
+    'X-Rate-Limit-Reset',
+    '1700000002',
+    'RateLimit-Policy',
+    '"concurrent-token";q=37;qu="concurrent-requests"',
+    'RateLimit',
+    '"concurrent-token";r=0;t=1',
+  ]);
 });
