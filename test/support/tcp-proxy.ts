@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
+  /** How many connections there have been. */
+  readonly connections: number;
   /** How long what the server says is under way, in milliseconds. */
   delayMs: number;
   /** Whether each thing that the server says breaks off in its middle, and the connection with it. */
@@ -15,7 +17,9 @@ export interface TcpProxy {
 
 export async function startTcpProxy(to: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = createServer((client) => {
+    connections += 1;
     const upstream = connect(to, '127.0.0.1');
     let asked = '';
     for (const [socket, other] of [
@@ -44,6 +48,9 @@ export async function startTcpProxy(to: number): Promise<TcpProxy> {
   await once(server, 'listening');
   const proxy: TcpProxy = {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     delayMs: 0,
     cutsReplies: false,
     loses: () => false,

@@ -10,6 +10,8 @@ export interface KnownToken {
   readonly credential: Credential;
   /** When the look-up that brought it was sent: monotonic milliseconds. */
   readonly readAt: number;
+  /** How often the cache had put everything in doubt by then. */
+  readonly doubts: number;
   /** The owner's and the agent's marks; shared by all tokens that depend on the same record. */
   readonly owner: Dependency;
   readonly agent: Dependency | null;

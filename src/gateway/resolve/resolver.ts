@@ -155,7 +155,7 @@ export class Resolver {
   /** Takes in what was written elsewhere; acts on the next request. */
   changed(change: Change): void {
     for (const flight of this.#flights.values()) flight.overtaken = true;
-    this.#cache.changed(change, this.#clock.monotonic());
+    this.#cache.changed(change);
   }
 
   /** Changes may have been missed. */

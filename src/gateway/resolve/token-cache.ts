@@ -25,8 +25,8 @@ export class TokenCache {
   readonly #dependencies: Dependencies;
   readonly #freshFor: number;
   readonly #negativeFreshFor: number;
-  /** Nothing read before this monotonic time is believed. */
-  #believedFrom = Number.NEGATIVE_INFINITY;
+  /** How often everything was put in doubt. Counted, since two things can happen at one time of a clock. */
+  #doubts = 0;
 
   constructor(options: TokenCacheOptions) {
     this.#known = new LRUCache({ max: options.size });
@@ -52,14 +52,14 @@ export class TokenCache {
   /** How far the entry may be trusted at `now` (monotonic milliseconds). */
   trust(known: KnownToken, now: number): 'fresh' | 'ageing' | 'doubtful' {
     const age = now - known.readAt;
-    if (age > this.#freshFor || known.readAt < this.#believedFrom || !isCurrent(known)) return 'doubtful';
+    if (age > this.#freshFor || known.doubts !== this.#doubts || !isCurrent(known)) return 'doubtful';
     return age > this.#freshFor / 2 ? 'ageing' : 'fresh';
   }
 
   /** Whether the store said, lately enough, that there is no such token. */
   isUnknown(hash: string, now: number): boolean {
     const readAt = this.#unknown.get(hash);
-    return readAt !== undefined && readAt >= this.#believedFrom && now - readAt <= this.#negativeFreshFor;
+    return readAt !== undefined && now - readAt <= this.#negativeFreshFor;
   }
 
   /** Keeps what the store answered to a look-up that was sent at `readAt` (monotonic milliseconds). */
@@ -73,6 +73,7 @@ export class TokenCache {
     const known: KnownToken = {
       credential,
       readAt,
+      doubts: this.#doubts,
       owner: this.#dependencies.of(userId),
       agent: agentId === null ? null : this.#dependencies.of(agentId),
     };
@@ -88,7 +89,7 @@ export class TokenCache {
   }
 
   /** Forgets, or stops believing, what a change has put out of date. */
-  changed(change: Change, now: number): void {
+  changed(change: Change): void {
     switch (change.of) {
       case 'tokens':
         for (const hash of change.hashes) this.forget(hash);
@@ -98,7 +99,7 @@ export class TokenCache {
         this.#dependencies.changed(change.id);
         break;
       case 'everything':
-        this.doubtEverything(now);
+        this.doubtEverything();
         break;
       case 'zones':
         break;
@@ -106,7 +107,8 @@ export class TokenCache {
   }
 
   /** Changes may have been missed: what was read until now is not believed until it is read again. */
-  doubtEverything(now: number): void {
-    this.#believedFrom = now;
+  doubtEverything(): void {
+    this.#doubts += 1;
+    this.#unknown.clear();
   }
 }
