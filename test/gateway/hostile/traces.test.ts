@@ -42,7 +42,7 @@ async function serve(store: Store, upstream: StrictUpstream): Promise<Served> {
   const lines: string[] = [];
   const config = parseConfig(
     `
-    resolve: { schemes: [SSWS, Bearer], header: X-Api-Key }
+    resolve: { schemes: [SSWS, Bearer], header: X-Api-Key, failures: null }
     endpoints:
       - { name: users, match: "* /api/v1/users/**", max: 1000000 }
       - { name: tight, match: "* /tight", max: 2 }
