@@ -44,6 +44,7 @@ function optionsFor(config: Config, pipeline: Pipeline): GeneralTransportOptions
       maxTargetLength: listen.targetSize,
     }),
     limits: {
+      maxConnectionsPerAddress: 1_000_000,
       maxConnections: listen.maxConnections,
       headSize: listen.headSize,
       headTimeoutMs: listen.headTimeout,

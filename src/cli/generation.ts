@@ -140,6 +140,7 @@ function transportOptions(
     }),
     limits: {
       maxConnections: listen.maxConnections,
+      maxConnectionsPerAddress: listen.maxConnectionsPerAddress,
       headSize: listen.headSize,
       headTimeoutMs: listen.headTimeout,
       bodySize: listen.bodySize,

@@ -86,6 +86,11 @@ export const listen = section({
   maxConnections: integer(1, 1_000_000)
     .prefault(10_000)
     .describe('Client connections open at once; more are closed as they come.'),
+  maxConnectionsPerAddress: integer(1, 1_000_000)
+    .prefault(5_000)
+    .describe(
+      'Client connections open at once from one address that is no trusted proxy; more are closed as they come.',
+    ),
   headTimeout: duration('100ms', '5m')
     .prefault('5s')
     .describe('Time from the first byte of a request until its head is complete.'),

@@ -173,6 +173,7 @@ export async function startWebSocketGateway(options: WebSocketGatewayOptions): P
     }),
     limits: {
       maxConnections: 1_000,
+      maxConnectionsPerAddress: 1_000,
       headSize: 16_384,
       headTimeoutMs: 5_000,
       bodySize: 1_000,

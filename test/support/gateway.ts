@@ -50,6 +50,7 @@ export interface TestGateway {
 
 const LIMITS: Limits = {
   maxConnections: 1000,
+  maxConnectionsPerAddress: 1000,
   headSize: 16 * 1024,
   headTimeoutMs: 5_000,
   bodySize: 1024 ** 3,

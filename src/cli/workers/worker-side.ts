@@ -29,7 +29,11 @@ export function shareOfWorker(config: Config): Config {
   const { listen, limit, workers } = config;
   return {
     ...config,
-    listen: { ...listen, maxConnections: Math.ceil(listen.maxConnections / workers) },
+    listen: {
+      ...listen,
+      maxConnections: Math.ceil(listen.maxConnections / workers),
+      maxConnectionsPerAddress: Math.ceil(listen.maxConnectionsPerAddress / workers),
+    },
     limit: { ...limit, gateways: limit.gateways * workers },
   };
 }

@@ -33,6 +33,7 @@ async function start(create: CreateTransport, parts: TransportParts): Promise<Ru
     upstreams,
     limits: {
       maxConnections: 1_000,
+      maxConnectionsPerAddress: 1_000,
       headSize: BOUNDS.headSize,
       headTimeoutMs: 10_000,
       bodySize: BOUNDS.bodySize,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -15,6 +15,15 @@ const numbered = (letter: string, count: number) =>
 describe('docs/threats.md', () => {
   it('has a row for each threat', () => {
     expect(rows.map(({ id }) => id)).toEqual([...numbered('A', 13), ...numbered('B', 15)]);
+  });
+
+  const faults = [...page.matchAll(/^\| (C\d+) \|.*\| ([^|]+) \|$/gm)].map(([, id = '', tests = '']) => ({
+    id,
+    files: [...tests.matchAll(/`([^`]+)`/g)].map(([, file = '']) => file),
+  }));
+  it.each(faults)('names for $id tests that are there', ({ files }) => {
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) expect(existsSync(join(import.meta.dirname, '../..', file))).toBe(true);
   });
 
   it.each(rows)('names for $id tests that are there and name it', ({ id, tests }) => {

@@ -1,8 +1,9 @@
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { reject } from '../../../src/gateway/decision.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { stage } from './stage.ts';
-import { answering, dial, ok, request } from './wire.ts';
+import { answering, dial, ok, request, Wire } from './wire.ts';
 
 const { gateway, upstream, client } = stage();
 
@@ -225,6 +226,40 @@ describe('connections', () => {
     await third.parted;
     expect(third.received).toBe('');
     expect(g.transport.open).toBe(2);
+  });
+
+  it('beyond the most of one address are closed as they come; others, and trusted proxies, still find a place', async () => {
+    const up = await upstream(answering(ok('fine')));
+    const g = await gateway({
+      upstreams: [up.origin],
+      limits: { maxConnectionsPerAddress: 2 },
+      transport: { isTrusted: (peer) => peer === '127.0.0.3' },
+    });
+    const from = async (localAddress: string) => {
+      const wire = new Wire(connect({ port: g.port, host: '127.0.0.1', localAddress }));
+      wire.send(request('GET /'));
+      return wire;
+    };
+    const open = [await client(g), await client(g)];
+    for (const c of open) {
+      c.send(request('GET /'));
+      await c.until('fine');
+    }
+    const third = await client(g);
+    await third.parted;
+    expect(third.received).toBe('');
+    const others = ['127.0.0.2', '127.0.0.3', '127.0.0.3', '127.0.0.3'];
+    for (const address of others) {
+      const wire = await from(address);
+      await wire.until('fine');
+      open.push(wire);
+    }
+    open[0]?.socket.destroy();
+    await expect.poll(() => g.transport.open).toBe(5);
+    const fourth = await client(g);
+    fourth.send(request('GET /'));
+    await fourth.until('fine');
+    for (const { socket } of open) socket.destroy();
   });
 
   it('are closed when nothing is asked on them for long', async () => {

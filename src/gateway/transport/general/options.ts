@@ -9,6 +9,8 @@ import type { RefusalForm } from '../../refusal.ts';
 export interface Limits {
   /** Client connections open at once; more are closed as they come. */
   readonly maxConnections: number;
+  /** Of one address that is no trusted proxy. */
+  readonly maxConnectionsPerAddress: number;
   /** Bytes of a request head: the request line and all headers. */
   readonly headSize: number;
   /** From the first byte of a request, or the opening of the connection, until the head is complete; in milliseconds. */

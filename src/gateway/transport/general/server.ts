@@ -14,6 +14,7 @@ import { reject } from '../../decision.ts';
 import { unread } from '../../exchange.ts';
 import { type Head, judgeHead } from '../../listen/head.ts';
 import { newRequestId } from '../../listen/request-id.ts';
+import { AddressCounts } from './address-counts.ts';
 import { Connection, type Underway } from './connection.ts';
 import { GeneralExchange } from './exchange.ts';
 import type { GeneralTransportOptions, Limits } from './options.ts';
@@ -79,6 +80,7 @@ export function createGeneralTransport(
   const { clock } = first;
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
+  const addresses = new AddressCounts();
   let onEmpty: () => void = () => {};
   let isLastCall = false;
   const parts = {
@@ -90,6 +92,13 @@ export function createGeneralTransport(
     isLastCall: () => isLastCall,
   };
 
+  function admit(socket: Socket, pass: (socket: Socket) => void): void {
+    const { isTrusted, limits } = options;
+    const address = socket.remoteAddress ?? '';
+    const admitted = isTrusted(address) || addresses.admits(socket, address, limits.maxConnectionsPerAddress);
+    if (admitted) pass(socket);
+    else socket.destroy();
+  }
   function onConnection(socket: Socket): void {
     connections.set(socket, new Connection(socket, parts));
     socket.once('close', () => leave(socket));
@@ -161,6 +170,9 @@ export function createGeneralTransport(
       server.on('connect', onConnect);
       server.on('clientError', onClientError);
       if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
+      putBefore(server, 'connection', admit);
+      // The system may refuse to accept, for want of file descriptors; that ends nothing that is open.
+      server.on('error', (error) => options.onBug(error, null));
       servers.push(server);
       return listening(server, port, host);
     },
@@ -203,6 +215,8 @@ export function createGeneralTransport(
 /** The bounds that node:http keeps itself, and that it takes anew for each connection or request. */
 function setLimits(server: Server, limits: Limits): void {
   server.maxConnections = limits.maxConnections;
+  // Else a worker gives them back to its primary, which gives them to the next, and so on.
+  Object.assign(server, { dropMaxConnection: true });
   server.headersTimeout = limits.headTimeoutMs;
   server.keepAliveTimeout = limits.idleTimeoutMs;
 }
