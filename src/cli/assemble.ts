@@ -27,6 +27,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { LastingParts } from './generation.ts';
 import { Generations } from './generations.ts';
+import type { UpstreamsTls } from './tls-files.ts';
 
 /** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
 const STORE_RETRY_MS = 1_000;
@@ -46,7 +47,7 @@ export interface Gateway {
    * restart (settingsThatNeedRestart) must be as it was.
    * @param config its upstream targets are origins
    */
-  adopt(config: Config): void;
+  adopt(config: Config, tls?: UpstreamsTls): void;
   readonly metrics: GatewaySources;
   /** What is wrong with a stage's access to the store, in one line; null when nothing is. */
   readonly components: Readonly<Record<'resolve' | 'limit', () => string | null>>;
@@ -57,12 +58,14 @@ export interface Gateway {
 /**
  * @param config its upstream targets are origins: what is built in has been started and resolved before
  * @param store stays the caller's to close, after `stop`
+ * @param tls what the configuration's files hold for upstreams
  */
 export async function assembleGateway(
   config: Config,
   store: Store,
   clock: Clock,
   log: Logger,
+  tls: UpstreamsTls = new Map(),
 ): Promise<Gateway> {
   quickenStringMethods();
   const onStoreAway = (component: string, goesOn: string) => (reason: string | null) => {
@@ -123,7 +126,7 @@ export async function assembleGateway(
     streams,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
   };
-  const generations = new Generations(config, parts);
+  const generations = new Generations(config, tls, parts);
   const { transport: options, webSockets } = generations.current;
   const upgrades = createWebSocketUpgrades(webSockets);
   const create = config.listen.transport === 'general' ? createGeneralTransport : createFastTransport;
@@ -151,8 +154,8 @@ export async function assembleGateway(
     get upstreams() {
       return generations.current.upstreams;
     },
-    adopt(next) {
-      generations.follow(next);
+    adopt(next, nextTls = new Map()) {
+      generations.follow(next, nextTls);
       transport.adopt(generations.current.transport);
       upgrades.adopt(generations.current.webSockets);
     },

@@ -32,6 +32,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { accessLine, isSampled } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
+import type { UpstreamsTls } from './tls-files.ts';
 
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
 const UPSTREAM_KEEP_ALIVE_MS = 4_000;
@@ -73,10 +74,15 @@ export interface Generation {
  * @param before the generation that this one follows. Upstreams that are configured as they were stay, with their
  * connections and with what is known of their health.
  */
-export function createGeneration(config: Config, parts: LastingParts, before: Generation | null): Generation {
+export function createGeneration(
+  config: Config,
+  tls: UpstreamsTls,
+  parts: LastingParts,
+  before: Generation | null,
+): Generation {
   const trustedProxies = compileAddressSet(config.zone.trustedProxies);
   const pipeline = createPipeline(config, parts, trustedProxies);
-  const upstreamOptions = upstreamsOf(config);
+  const upstreamOptions = upstreamsOf(config, tls);
   const upstreams =
     before !== null && isDeepStrictEqual(upstreamOptions, before.upstreamOptions)
       ? before.upstreams
@@ -166,7 +172,7 @@ export function speaksTls({ tls }: Config['listen'], listener: 'proxy' | 'admin'
   return tls.certificates.length > 0 && tls.listeners.includes(listener);
 }
 
-function upstreamsOf({ forward }: Config): readonly UpstreamOptions[] {
+function upstreamsOf({ forward }: Config, tls: UpstreamsTls): readonly UpstreamOptions[] {
   const { health } = forward;
   const probe =
     health.probePath === null
@@ -183,5 +189,6 @@ function upstreamsOf({ forward }: Config): readonly UpstreamOptions[] {
     keepAliveMs: UPSTREAM_KEEP_ALIVE_MS,
     failures: health.failures,
     ejectMs: health.ejectFor,
+    tls: tls.get(name) ?? null,
   }));
 }

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { Pipeline } from '../gateway/pipeline.ts';
 import { createGeneration, type Generation, type LastingParts } from './generation.ts';
+import type { UpstreamsTls } from './tls-files.ts';
 
 /**
  * The generation that requests enter now, and those before it that still have requests. Upstreams that were replaced
@@ -15,9 +16,9 @@ export class Generations {
   /** Every pipeline that may still have requests. */
   #entered: Pipeline[];
 
-  constructor(config: Config, parts: LastingParts) {
+  constructor(config: Config, tls: UpstreamsTls, parts: LastingParts) {
     this.#parts = parts;
-    this.#current = createGeneration(config, parts, null);
+    this.#current = createGeneration(config, tls, parts, null);
     this.#users = [this.#current.pipeline];
     this.#entered = this.#users;
   }
@@ -32,9 +33,9 @@ export class Generations {
   }
 
   /** Makes the next generation the current one. */
-  follow(config: Config): void {
+  follow(config: Config, tls: UpstreamsTls): void {
     const before = this.#current;
-    this.#current = createGeneration(config, this.#parts, before);
+    this.#current = createGeneration(config, tls, this.#parts, before);
     const { pipeline, upstreams } = this.#current;
     this.#entered = [...this.#entered.filter(({ underway }) => underway > 0), pipeline];
     if (upstreams === before.upstreams) {

@@ -20,7 +20,7 @@ import { createEchoUpstream } from './echo-upstream.ts';
 import { speaksTls } from './generation.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
-import { loadTlsFiles } from './tls-files.ts';
+import { loadTlsFiles, type TlsFiles, type UpstreamsTls } from './tls-files.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
@@ -139,7 +139,7 @@ function partOf({ workers }: Config, role: ServeRole): Part {
 async function start(begin: Start, out: Output): Promise<Running> {
   const { config, env, role, part, log, started, accepting } = begin;
   const { listen, resolve } = config;
-  const tls = listenerTls(begin);
+  const { tls, upstreams: upstreamsTls } = startTls(begin);
   const tlsOf = (listener: 'proxy' | 'admin' | 'metrics') => (speaksTls(listen, listener) ? tls : null);
   const calls = new StoreCalls(systemClock);
   const store = calls.timed(await openStore(config.store, systemClock, log));
@@ -161,13 +161,13 @@ async function start(begin: Start, out: Output): Promise<Running> {
   const gateway =
     part === 'primary' || role === 'control'
       ? null
-      : await assembleGateway(await echo.resolved(config), store, systemClock, log);
+      : await assembleGateway(await echo.resolved(config), store, systemClock, log, upstreamsTls);
   if (gateway !== null) started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
   const workers = part === 'primary' ? new WorkerPool(config.workers, systemClock, log) : null;
   if (workers !== null) started.push(() => workers.stop(reloader.config.listen.drainTimeout + WORKER_END_MS));
 
-  const reloader = reloading(begin, tls, async (next) => {
-    gateway?.adopt(await echo.resolved(next));
+  const reloader = reloading(begin, tls, async (next, { upstreams }) => {
+    gateway?.adopt(await echo.resolved(next), upstreams);
     control?.adopt(next);
   });
   const registry = createMetrics({
@@ -234,16 +234,18 @@ function readiness(accepting: boolean, workers: WorkerPool | null): Readiness {
 async function startWorker(begin: Start): Promise<Running> {
   const { config, log, started } = begin;
   const { listen } = config;
-  const tls = listenerTls(begin);
+  const { tls, upstreams: upstreamsTls } = startTls(begin);
   const calls = new StoreCalls(systemClock);
   const store = calls.timed(await openStore(config.store, systemClock, log));
   started.push(() => store.close());
   const echo = new BuiltinEcho();
   started.push(() => echo.close());
   const share = async (whole: Config) => echo.resolved(shareOfWorker(whole));
-  const gateway = await assembleGateway(await share(config), store, systemClock, log);
+  const gateway = await assembleGateway(await share(config), store, systemClock, log, upstreamsTls);
   started.push(() => gateway.stop(reloader.config.listen.drainTimeout));
-  const reloader = reloading(begin, tls, async (next) => gateway.adopt(await share(next)));
+  const reloader = reloading(begin, tls, async (next, { upstreams }) =>
+    gateway.adopt(await share(next), upstreams),
+  );
   const metrics = createMetrics({
     process: { version: VERSION, config: reloader, store: calls, logDropped: begin.logDropped },
     gateway: gateway.metrics,
@@ -265,10 +267,11 @@ async function startWorker(begin: Start): Promise<Running> {
   return { proxy, admin: null, metrics: null, reload: () => reloader.reload(), lastCall: async () => {} };
 }
 
-/** The certificates of the listeners; null where there are none. */
-function listenerTls({ file, config, files }: Start): ListenerTls | null {
-  const { listeners } = loadTlsFiles(config, file, files.read);
-  return listeners === null ? null : new ListenerTls(listeners, config.listen.tls.clientCertificates);
+/** What the files of certificates make. `tls` is null where no listener speaks TLS. */
+function startTls({ file, config, files }: Start): { tls: ListenerTls | null; upstreams: UpstreamsTls } {
+  const { listeners, upstreams } = loadTlsFiles(config, file, files.read);
+  const { clientCertificates } = config.listen.tls;
+  return { tls: listeners === null ? null : new ListenerTls(listeners, clientCertificates), upstreams };
 }
 
 /** What is not well, a line for each component. */
@@ -285,7 +288,7 @@ async function troubles(components: Readonly<Record<string, ComponentCheck>>): P
 function reloading(
   { file, config, files, env, log, started }: Start,
   tls: ListenerTls | null,
-  apply: (next: Config) => Promise<void>,
+  apply: (next: Config, tls: TlsFiles) => Promise<void>,
 ): Reloader {
   const reloader = new Reloader(config, files, {
     file,
@@ -293,11 +296,12 @@ function reloading(
     clock: systemClock,
     log,
     async apply(next, filesNow) {
-      const renewed = loadTlsFiles(next, file, filesNow.read).listeners;
+      const tlsFiles = loadTlsFiles(next, file, filesNow.read);
+      const renewed = tlsFiles.listeners;
       if ((renewed === null) !== (tls === null)) {
         throw new Error('listen.tls.certificates: to switch TLS on or off needs a restart');
       }
-      await apply(next);
+      await apply(next, tlsFiles);
       log.level = next.log.level;
       if (renewed !== null) tls?.renew(renewed);
     },

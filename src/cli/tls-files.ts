@@ -3,13 +3,19 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { ReadText } from '../config/text-file.ts';
+import type { TargetTls } from '../gateway/forward/target-tls.ts';
 import { type CertifiedKey, secureContext, type TlsMaterial } from '../kernel/listener-tls.ts';
 
 /** What the files hold. */
 export interface TlsFiles {
   /** Null where no listener speaks TLS. */
   readonly listeners: TlsMaterial | null;
+  /** By the name of the upstream; one that is not here has nothing of its own. */
+  readonly upstreams: UpstreamsTls;
 }
+
+/** What is shown to the targets of upstreams and what they are held to, by the name of the upstream. */
+export type UpstreamsTls = ReadonlyMap<string, TargetTls>;
 
 /**
  * @param file the configuration's; what it names is relative to it
@@ -27,8 +33,9 @@ export function loadTlsFiles(config: Config, file: string, readText: ReadText): 
     },
   };
   const listeners = readListeners(config, reading);
+  const upstreams = readUpstreams(config, reading);
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  return { listeners };
+  return { listeners, upstreams };
 }
 
 interface Reading {
@@ -51,6 +58,19 @@ function readListeners({ listen: { tls } }: Config, reading: Reading): TlsMateri
     judge(() => secureContext(pair, material), 'listen.tls: the certificates cannot be used', reading);
   }
   return material;
+}
+
+function readUpstreams({ forward }: Config, reading: Reading): UpstreamsTls {
+  const found = new Map<string, TargetTls>();
+  forward.upstreams.forEach(({ name, tls }, index) => {
+    if (Object.values(tls).every((setting) => setting === null)) return;
+    const setting = `forward.upstreams[${index}].tls`;
+    const ca = tls.ca === null ? null : readCa(tls.ca, `${setting}.ca`, reading);
+    const { cert, key, serverName } = tls;
+    const pair = cert === null || key === null ? null : readPair({ setting, cert, key }, reading);
+    found.set(name, { ca, cert: pair?.cert ?? null, key: pair?.key ?? null, serverName });
+  });
+  return found;
 }
 
 interface Pair {

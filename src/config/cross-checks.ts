@@ -9,8 +9,8 @@ import {
 } from './claims.ts';
 import type { ListenAddress } from './network-settings.ts';
 import type { Finding } from './problem.ts';
-import { at, type Check, read } from './reading.ts';
-import { configSchema, listen, listenTls, resolve } from './schema.ts';
+import { at, type Check, entriesOf, read } from './reading.ts';
+import { configSchema, listen, listenTls, resolve, upstreamTls } from './schema.ts';
 
 /**
  * Everything in the file that contradicts something else in it. What is wrong by itself is passed over here and told
@@ -62,6 +62,25 @@ const certificatesHaveKeys: Check = (config) => {
   return findings;
 };
 
+const upstreamTlsIsWhole: Check = (config) =>
+  entriesOf(config, ['forward', 'upstreams']).flatMap(({ path, value }) => {
+    const tls = read(upstreamTls, at(value, ['tls']) ?? {}, []);
+    if (tls === undefined) return [];
+    const findings: Finding[] = [];
+    if ((tls.cert === null) !== (tls.key === null)) {
+      findings.push({
+        path: [...path, 'tls'],
+        message: 'must name cert and key, or neither: they are a pair',
+      });
+    }
+    const targets = at(value, ['targets']);
+    const secure = [targets].flat().some((target) => typeof target === 'string' && target.includes('https:'));
+    if (!secure && Object.values(tls).some((setting) => setting !== null)) {
+      findings.push({ path: [...path, 'tls'], message: 'is of no use: no target begins with https://' });
+    }
+    return findings;
+  });
+
 const targetFitsHead: Check = (config) => {
   const targetSize = read(listen.shape.targetSize, config, ['listen', 'targetSize']);
   const headSize = read(listen.shape.headSize, config, ['listen', 'headSize']);
@@ -106,6 +125,7 @@ const workersCanShare: Check = (config) => {
 const CHECKS: readonly Check[] = [
   listenersDiffer,
   certificatesHaveKeys,
+  upstreamTlsIsWhole,
   targetFitsHead,
   tokenCanArrive,
   staleIsOlderThanFresh,

@@ -275,6 +275,21 @@ export const endpoint = section({
 });
 const endpoints = z.array(endpoint.transform(inSeconds), { error: mustBe('a list of endpoints') });
 
+export const upstreamTls = section({
+  ca: orNull(file())
+    .prefault(null)
+    .describe(
+      'File with the authorities (PEM) that sign the certificates of the targets; null for those that Node trusts.',
+    ),
+  cert: orNull(file())
+    .prefault(null)
+    .describe('File with the certificate (PEM) that is shown to the targets.'),
+  key: orNull(file()).prefault(null).describe('File with its private key (PEM).'),
+  serverName: orNull(word('the name of a host', /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/))
+    .prefault(null)
+    .describe("Name that the targets are called by and held to; null for each target's own."),
+});
+
 export const upstream = section({
   name: word(
     '1 to 64 letters, digits and any of . _ - that begin with a letter or a digit',
@@ -288,6 +303,11 @@ export const upstream = section({
     pathPrefix(),
     1,
   ).describe('Path prefixes that lead here, in whole segments; the longest that covers a path wins.'),
+  tls: upstreamTls
+    .prefault({})
+    .describe(
+      'TLS to targets over https, whose certificates are always verified; files are relative to this file.',
+    ),
 });
 
 export const forward = section({

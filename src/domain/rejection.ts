@@ -133,6 +133,12 @@ export const REJECTIONS = {
     'No target of the upstream is healthy.',
   ),
   'forward.connect': failure(502, 'upstream', 'Bad Gateway', 'The upstream could not be reached.'),
+  'forward.certificate': failure(
+    502,
+    'upstream',
+    'Bad Gateway',
+    'The upstream could not be reached securely.',
+  ),
   'forward.reset': failure(
     502,
     'upstream',

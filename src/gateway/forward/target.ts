@@ -1,5 +1,6 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Health, type HealthOptions, type HealthState } from './health.ts';
+import { connectionTls, type TargetTls } from './target-tls.ts';
 
 export interface TargetOptions extends HealthOptions {
   readonly connectTimeoutMs: number;
@@ -9,6 +10,8 @@ export interface TargetOptions extends HealthOptions {
   readonly idleTimeoutMs: number;
   /** How long an idle connection is kept, unless the target says less in `Keep-Alive`. */
   readonly keepAliveMs: number;
+  /** For targets over https; none is what Node trusts and shows by itself. */
+  readonly tls?: TargetTls | null;
 }
 
 /** What `/readyz` and the log say of a target. */
@@ -45,7 +48,7 @@ export class Target {
     this.options = options;
     this.health = new Health(options);
     this.pool = new Pool(origin, {
-      connect: connector(options.connectTimeoutMs),
+      connect: connector(options),
       headersTimeout: options.headTimeoutMs,
       bodyTimeout: options.idleTimeoutMs,
       keepAliveTimeout: options.keepAliveMs,
@@ -68,8 +71,8 @@ function named(servername: string): Dispatcher.DispatcherComposeInterceptor {
 }
 
 /** Opens connections to the target, and to nothing else: a name that a request brings has no say in it. */
-function connector(timeout: number): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout });
+function connector({ connectTimeoutMs: timeout, tls }: TargetOptions): buildConnector.connector {
+  const connect = buildConnector({ allowH2: false, timeout, ...connectionTls(tls) });
   return ({ servername: _, ...target }, callback) =>
     connect(target, (...result) => {
       const [error, socket] = result;

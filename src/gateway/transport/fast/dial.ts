@@ -1,5 +1,6 @@
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { connectionTls, type TargetTls } from '../../forward/target-tls.ts';
 
 /** Where a connection is opened to. */
 export interface Destination {
@@ -9,7 +10,11 @@ export interface Destination {
 }
 
 /** Begins to connect, and reads as `onread` says. A TLS target is called, and held to, the name that the configuration gives it. */
-export function dial({ host, port, secure }: Destination, onread: OnReadOpts): Socket {
+export function dial(
+  { host, port, secure }: Destination,
+  tls: TargetTls | null | undefined,
+  onread: OnReadOpts,
+): Socket {
   if (!secure) return connect({ host, port, onread });
   const options: ConnectionOptions & { onread: OnReadOpts } = {
     host,
@@ -17,6 +22,7 @@ export function dial({ host, port, secure }: Destination, onread: OnReadOpts): S
     onread,
     ALPNProtocols: ['http/1.1'],
     ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...connectionTls(tls),
   };
   return connectTls(options);
 }

@@ -1,6 +1,7 @@
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
+import { isLost } from '../../forward/lost.ts';
 import type { Choice, Ending } from '../../forward/upstreams.ts';
 import { renderRefusal } from '../../refusal.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
@@ -238,10 +239,9 @@ export class FastExchange implements Exchange, AnswerListener {
     const failedOrigin = this.#choice?.origin;
     this.#callIsOver('failed');
     const { method } = this.arrival;
-    const lost = code === 'forward.connect' || code === 'forward.reset';
     const repeatable = (this.#headers.contentLength ?? 0) === 0 && IDEMPOTENT.has(method);
     const safe = progress === 'unsent' || (progress === 'sent' && repeatable);
-    if (lost && safe && this.#triesLeft > 0 && this.#permit !== null) {
+    if (isLost(code) && safe && this.#triesLeft > 0 && this.#permit !== null) {
       this.#triesLeft -= 1;
       this.#send(this.#permit, failedOrigin);
     } else this.#fail(code);

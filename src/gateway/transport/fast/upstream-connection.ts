@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { TargetOptions } from '../../forward/target.ts';
+import { isCertificateError } from '../../forward/target-tls.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { type Destination, dial } from './dial.ts';
@@ -40,7 +41,7 @@ export class UpstreamConnection {
     this.#options = options;
     this.#keepMs = options.keepAliveMs;
     this.#listener = listener;
-    this.#socket = dial(to, { buffer: this.#nextBuffer, callback: this.#onRead });
+    this.#socket = dial(to, options.tls, { buffer: this.#nextBuffer, callback: this.#onRead });
     const { secure } = to;
     this.#socket.setNoDelay(true);
     this.#socket.once(secure ? 'secureConnect' : 'connect', this.#onConnect);
@@ -224,8 +225,12 @@ export class UpstreamConnection {
     } else this.#lost();
   };
 
-  #onError = (): void => {
-    this.#lost();
+  #onError = (error: NodeJS.ErrnoException): void => {
+    const connecting = this.#phase === 'connecting';
+    const unseen = connecting || (this.#phase === 'busy' && this.#answer.state === 'unseen');
+    if (unseen && isCertificateError(error)) {
+      this.#fail('forward.certificate', connecting ? 'unsent' : 'sent');
+    } else this.#lost();
   };
 
   #onClose = (): void => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
+import { isLost } from '../../forward/lost.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
 import { responseHeaders } from '../../forward/response-headers.ts';
 import type { Choice } from '../../forward/upstreams.ts';
@@ -166,9 +167,8 @@ export class GeneralExchange implements Exchange, CallListener {
 
   failed(code: RejectionCode, sent: boolean): void {
     this.#call = null;
-    const lost = code === 'forward.connect' || code === 'forward.reset';
     const safe = !sent || (this.#upload === null && IDEMPOTENT.has(this.arrival.method));
-    if (lost && safe && this.#triesLeft > 0 && this.#permit !== null) {
+    if (isLost(code) && safe && this.#triesLeft > 0 && this.#permit !== null) {
       this.#triesLeft -= 1;
       this.#send(this.#permit, this.#target ?? undefined);
     } else this.#fail(code);

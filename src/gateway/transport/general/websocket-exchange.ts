@@ -4,6 +4,7 @@ import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { Credential } from '../../../domain/token.ts';
 import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
+import { isLost } from '../../forward/lost.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
 import { responseHeaders } from '../../forward/response-headers.ts';
 import type { Choice, Ending } from '../../forward/upstreams.ts';
@@ -146,6 +147,7 @@ export class WebSocketExchange implements Exchange {
       headers: requestHeaders(head, permit, facts),
       key,
       ...timeLimits,
+      tls: choice.options.tls ?? null,
     };
     this.#giveUpHandshake = shakeHands(handshake, clock, (end) =>
       this.#orBug(() => this.#onHandshake(end, permit, left)),
@@ -175,8 +177,7 @@ export class WebSocketExchange implements Exchange {
     const failed = this.#choice?.origin;
     this.#release('failed');
     // A handshake is a GET without a body: what the target has lost, another may be asked.
-    const lost = code === 'forward.connect' || code === 'forward.reset';
-    if (lost && left > 0) this.#attempt(permit, left - 1, failed);
+    if (isLost(code) && left > 0) this.#attempt(permit, left - 1, failed);
     else this.refuse(reject(code, known(permit)));
   }
 

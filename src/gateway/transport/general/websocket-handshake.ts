@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 import { type ClientRequest, type IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent } from 'node:https';
 import { isIP, Socket } from 'node:net';
 import { createProxyServer } from 'http-proxy-3';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { connectionTls, isCertificateError, type TargetTls } from '../../forward/target-tls.ts';
 import { Tunnel } from './websocket-tunnel.ts';
 
 /** The handshake to send, complete: nothing is added to it on the way. */
@@ -20,6 +22,8 @@ export interface Handshake {
   readonly connectMs: number;
   /** Time from there until the head of the answer is complete, in milliseconds. */
   readonly headMs: number;
+  /** For an origin over https. */
+  readonly tls?: TargetTls | null;
 }
 
 interface Answer {
@@ -99,6 +103,8 @@ export function shakeHands(
     prependPath: false,
     // Node would take the server name from `Host`, which may be the client's word.
     ssl: { servername: isIP(hostname) === 0 ? hostname : '' },
+    // What the library makes of a target is without its certificates; what an agent says goes over it.
+    ...(handshake.tls == null ? {} : { agent: new Agent(connectionTls(handshake.tls)) }),
   });
   // Each call has a callback of its own; without a listener the library throws what comes beside it.
   proxy.on('error', () => {});
@@ -175,6 +181,7 @@ function acceptOf(key: string): string {
 }
 
 function failureOf(error: NodeJS.ErrnoException, connected: boolean): RejectionCode {
+  if (isCertificateError(error)) return 'forward.certificate';
   if (!connected) return 'forward.connect';
   return error.code?.startsWith('HPE_') ? 'forward.bad-response' : 'forward.reset';
 }
