@@ -59,8 +59,8 @@ async function ask({ proxy }: Serving, path = '/x') {
   return { status: response.status, body: await response.text() };
 }
 
-const metrics = async ({ metrics: { port } }: Serving) =>
-  (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+const metrics = async ({ metrics: address }: Serving) =>
+  (await fetch(`http://127.0.0.1:${address?.port}/metrics`)).text();
 
 describe.each(['auto', 'general'])('an upstream over TLS, with listen.transport %s', (transport) => {
   it('is verified by the authority and the name that are configured, and shown our certificate', async () => {
