@@ -298,7 +298,7 @@ describe('an error of the connection to the upstream', () => {
     [new errors.ClientDestroyedError(), false, 'forward.no-target'],
     [system('ECONNREFUSED'), false, 'forward.connect'],
     [system('ENOTFOUND'), false, 'forward.connect'],
-    [system('ERR_TLS_CERT_ALTNAME_INVALID'), false, 'forward.connect'],
+    [system('ERR_TLS_CERT_ALTNAME_INVALID'), false, 'forward.certificate'],
     [system('ECONNRESET'), false, 'forward.connect'],
     [system('UPSTREAM_RESET'), true, 'forward.reset'],
     [system('EPIPE'), true, 'forward.reset'],
