@@ -23,10 +23,14 @@ export interface GateAlone {
   readonly endpointOf: (method: string, path: string) => Endpoint;
   /** As many endpoints as are asked for, besides Okta's. */
   endpoints(more: number): readonly (Endpoint & { readonly match: readonly string[] })[];
-  /** The gate's decision about a GET of this path. @throws Error when it is not a permit given at once */
-  decide(path: string): Permit;
+  /**
+   * The gate's decision about a GET of this path.
+   * @param repeats whether the connection has sent the same header block before
+   * @throws Error when it is not a permit given at once
+   */
+  decide(path: string, repeats: boolean): Permit;
   /** The same through the pipeline, settled as a transport settles it. */
-  pass(path: string): void;
+  pass(path: string, repeats: boolean): void;
   close(): Promise<void>;
 }
 
@@ -51,12 +55,12 @@ export async function openGate(folder: string, secret: string): Promise<GateAlon
     throw bug;
   });
   const shown = arrivalFrom(secret);
-  await gate(shown('/'));
+  await gate(shown('/', true));
   return {
     endpointOf: tightestReading(compileEndpoints(config.endpoints, UNLIMITED)),
     endpoints: (more) => [...config.endpoints, ...Array.from({ length: more }, (_, at) => endpoint(at))],
-    decide: (path) => permitted(gate(shown(path))),
-    pass: (path) => pipeline.enter(new Passing(shown(path), pipeline)),
+    decide: (path, repeats) => permitted(gate(shown(path, repeats))),
+    pass: (path, repeats) => pipeline.enter(new Passing(shown(path, repeats), pipeline)),
     async close() {
       await Promise.all([usage.close(), violations.close()]);
       await store.close();
@@ -69,13 +73,22 @@ function endpoint(at: number): Endpoint & { readonly match: readonly string[] } 
 }
 
 /** What the fast transport shows the gate of one request after the other on a connection. */
-function arrivalFrom(secret: string): (path: string) => Arrival {
+function arrivalFrom(secret: string): (path: string, repeats: boolean) => Arrival {
   const headers = requestHeaders(secret);
   const forwardedFor = headers['X-Forwarded-For'] ?? null;
   const requestId = '0'.repeat(32);
-  const findings = new Findings();
-  const rest = { query: '', credential: secret, peer: '127.0.0.1', forwardedFor, findings };
-  return (path) => ({ requestId, method: 'GET', path, times: new StageTimes(), ...rest });
+  const ofBefore = new Findings();
+  return (path, repeats) => ({
+    requestId,
+    method: 'GET',
+    path,
+    query: '',
+    credential: secret,
+    peer: '127.0.0.1',
+    forwardedFor,
+    findings: repeats ? ofBefore : new Findings(),
+    times: new StageTimes(),
+  });
 }
 
 function permitted(decision: Decision | Promise<Decision>): Permit {
