@@ -29,6 +29,6 @@ export async function openStore(
     await opened.close();
     throw new Error(`The store cannot be used: ${trouble}`);
   }
-  for (const line of await opened.fitness()) log.warn({ component: 'store' }, line);
+  for (const { line } of await opened.fitness()) log.warn({ component: 'store' }, line);
   return opened;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unfitness } from '../../src/store/redis/fitness.ts';
+import { judgeFitness, type ServerFacts, unfitness } from '../../src/store/redis/fitness.ts';
 import { aServer, open, rawClient } from './redis-bench.ts';
 
 const fit = {
@@ -50,13 +50,67 @@ describe('a Redis', () => {
   it('of these tests is fit, and is not once it is set up otherwise', async () => {
     const server = await aServer();
     const { store } = await open(server.url);
-    expect(await store.fitness()).toEqual([]);
+    const unfit = async () => (await store.fitness()).filter(({ severity }) => severity === 'unfit');
+    expect(await unfit()).toEqual([]);
     const raw = rawClient(server.url);
     await raw.config('SET', 'appendonly', 'no');
     await raw.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expect(await store.fitness()).toHaveLength(2);
+    expect(await unfit()).toHaveLength(2);
     expect(await store.trouble()).toBe(
       `Redis at 127.0.0.1:${server.port} is not fit: Its append-only file is off, so a restart can lose tokens: set "appendonly yes".`,
     );
+  });
+});
+
+describe('a Redis that can lose more than it need', () => {
+  const server = (facts: Partial<ServerFacts>): ServerFacts => ({
+    ...{ kind: 'single', info: info({}), clusterInfo: null, appendfsync: 'everysec', aheadMs: 0 },
+    ...facts,
+  });
+  const clusterInfo = (served: number, state: string) =>
+    `cluster_state:${state}\r\ncluster_slots_ok:${served}\r\n`;
+
+  const table: readonly [string, Partial<ServerFacts>, string, RegExp][] = [
+    ['since nobody writes its file to disk', { appendfsync: 'no' }, 'doubtful', /set "appendfsync everysec"/],
+    ['since Sentinel has no replica', { kind: 'sentinel' }, 'doubtful', /no replica/],
+    [
+      'since it does not wait for its replicas',
+      { info: info({ connected_slaves: '1' }) },
+      'doubtful',
+      /set "min-replicas-to-write 1"/,
+    ],
+    ['since its clock is ahead', { aheadMs: 1_500 }, 'doubtful', /1\.5 s ahead of the one here/],
+    ['since its clock is behind', { aheadMs: -61_000 }, 'doubtful', /61\.0 s behind the one here/],
+    [
+      'since it is a node of a cluster under another URL',
+      { info: info({ cluster_enabled: '1' }) },
+      'unfit',
+      /write redis\+cluster:/,
+    ],
+    [
+      'since nobody serves some slots',
+      { kind: 'cluster', clusterInfo: clusterInfo(16_000, 'fail') },
+      'unfit',
+      /16384 slots 16000 are served/,
+    ],
+    [
+      'since its cluster has failed',
+      { kind: 'cluster', clusterInfo: clusterInfo(16_384, 'fail') },
+      'unfit',
+      /in the state fail/,
+    ],
+  ];
+  for (const [why, facts, severity, line] of table) {
+    it(`${why} is ${severity}, and one line says what to do`, () => {
+      expect(judgeFitness(server(facts))).toEqual([{ severity, line: expect.stringMatching(line) }]);
+    });
+  }
+
+  it('has nothing said of it when it is set up as it should be', () => {
+    const replicated = info({ connected_slaves: '1', min_slaves_good_slaves: '1' });
+    const facts = { info: replicated, aheadMs: 400, appendfsync: 'always' };
+    expect(judgeFitness(server({ ...facts, kind: 'sentinel' }))).toEqual([]);
+    const cluster = { kind: 'cluster', clusterInfo: clusterInfo(16_384, 'ok') } as const;
+    expect(judgeFitness(server({ ...facts, ...cluster }))).toEqual([]);
   });
 });

@@ -13,13 +13,15 @@ export interface RedisUnderTest {
   readonly raw: Redis | Cluster;
   /** Every server that holds keys. */
   readonly servers: readonly Redis[];
+  /** What the prefixes of sites begin with. */
+  readonly name?: string;
 }
 
 let sites = 0;
 
 /** Makes a site with a prefix of its own. */
-export function redisSite({ url, raw, servers }: RedisUnderTest): Site {
-  const prefix = `site-${sites++}:`;
+export function redisSite({ url, raw, servers, name = 'site' }: RedisUnderTest): Site {
+  const prefix = `${name}-${sites++}:`;
   const stores: Store[] = [];
   // The gateway's clocks are moved past the window with it. Its timers stand still.
   let skippedMs = 0;

@@ -1,18 +1,38 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { storeContract } from './contract.ts';
 import { redisSite } from './redis-site.ts';
 
+/** The user of docs/redis.md, as it is written there. */
+const documentation = readFileSync(path.join(import.meta.dirname, '../../docs/redis.md'), 'utf8');
+const [, user = ''] = /^ACL SETUSER (tollgate on >PASSWORD .*)$/m.exec(documentation) ?? [];
+
 let server: RedisServer;
 let raw: Redis;
+let url: string;
 beforeAll(async () => {
   server = await startRedis();
   raw = new Redis(server.url);
+  await raw.call('ACL', 'SETUSER', ...user.split(' '));
+  url = `redis://tollgate:PASSWORD@127.0.0.1:${server.port}`;
 });
 afterAll(async () => {
   raw.disconnect();
   await server.stop();
 });
 
-storeContract('the Redis store', async () => redisSite({ url: server.url, raw, servers: [raw] }));
+storeContract('the Redis store', async () => redisSite({ url, raw, servers: [raw], name: 'tg:site' }));
+
+describe('the user that docs/redis.md makes', () => {
+  it('may call no command that the store does not need', async () => {
+    const called = [...(await raw.info('commandstats')).matchAll(/cmdstat_(.*?):calls=/g)].map(
+      ([, name]) => name,
+    );
+    const allowed = user.split(' ').flatMap((rule) => (rule.startsWith('+') ? [rule.slice(1)] : []));
+    // A subscription asks for signs of life by a clock that stands still in the contract.
+    expect(allowed.filter((name) => !called.includes(name))).toEqual(['ping']);
+  });
+});

@@ -2,6 +2,7 @@ import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Cluster, Redis, type RedisCommander, type RedisOptions } from 'ioredis';
 import { parseRedisUrl, type RedisPlace } from '../../domain/redis-url.ts';
 import { connectorToOwner } from './cluster-connector.ts';
+import { followFailovers } from './sentinel-watch.ts';
 
 /** How TLS to Redis is checked and shown, where it is not as the system has it. Certificates are PEM. */
 export type RedisTls = Pick<TlsOptions, 'ca' | 'cert' | 'key' | 'servername'>;
@@ -128,17 +129,22 @@ export type ServerOptions = ReturnType<typeof serverOptions>;
 function serverClient(place: Exclude<RedisPlace, { kind: 'cluster' }>, options: Access): Redis {
   const shared = { ...serverOptions(place, options), db: place.database };
   if (place.kind === 'single') return new Redis({ ...shared, ...place.hosts[0] });
-  const { sentinelUser, sentinelPassword } = place;
-  return new Redis({
+  const username = place.sentinelUser ?? undefined;
+  const password = place.sentinelPassword ?? undefined;
+  const tls = place.tls ? { ...options.tls } : undefined;
+  const redis = new Redis({
     ...shared,
     name: place.primary,
     sentinels: [...place.hosts],
-    ...(sentinelUser === null ? {} : { sentinelUsername: sentinelUser }),
-    ...(sentinelPassword === null ? {} : { sentinelPassword }),
-    ...(place.tls ? { enableTLSForSentinelMode: true, sentinelTLS: { ...options.tls } } : {}),
+    sentinelUsername: username,
+    sentinelPassword: password,
+    enableTLSForSentinelMode: place.tls,
+    sentinelTLS: tls,
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     sentinelRetryStrategy: pause,
   });
+  followFailovers(redis, place.primary, place.hosts, { username, password, tls });
+  return redis;
 }
 
 /**

@@ -1,17 +1,46 @@
+import type { RedisPlace } from '../../domain/redis-url.ts';
+
+/** What is wrong with a Redis as the system of record, in one line that says what to set. */
+export interface FitnessFinding {
+  /** `unfit`: it must not be used so. `doubtful`: it works, and can lose more than it need. */
+  readonly severity: 'unfit' | 'doubtful';
+  readonly line: string;
+}
+
+/** What one server says of itself. */
+export interface ServerFacts {
+  readonly kind: RedisPlace['kind'];
+  /** The answer to `INFO`. */
+  readonly info: string;
+  /** The answer to `CLUSTER INFO`; null where there is no cluster. */
+  readonly clusterInfo: string | null;
+  /** Null where CONFIG may not be asked. */
+  readonly appendfsync: string | null;
+  /** By how much its clock is ahead of the one here, in milliseconds; null when it is not known. */
+  readonly aheadMs: number | null;
+}
+
 /** The oldest major version with all that the scripts use (ZRANGE BYLEX in scripts, PEXPIRETIME, multi-part AOF). */
 const OLDEST_MAJOR = 7;
+const SLOTS = '16384';
+/** Of two clocks that are kept by NTP, and the time that an answer takes. */
+const APART_MS = 1_000;
+
+/** All findings about one server, the gravest first. */
+export function judgeFitness(facts: ServerFacts): readonly FitnessFinding[] {
+  return [
+    ...unfitness(facts.info).map((line) => ({ severity: 'unfit', line }) as const),
+    ...misplacement(facts).map((line) => ({ severity: 'unfit', line }) as const),
+    ...doubts(facts).map((line) => ({ severity: 'doubtful', line }) as const),
+  ];
+}
 
 /**
  * What makes a Redis unfit to be the system of record, each in one line that says what to set; the gravest first.
  * @param info the answer to `INFO`
  */
 export function unfitness(info: string): readonly string[] {
-  const facts = new Map(
-    info.split('\r\n').map((line) => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon), line.slice(colon + 1)] as const;
-    }),
-  );
+  const facts = factsOf(info);
   const is = (name: string, value: string) => facts.get(name) === value;
   const version = facts.get('redis_version') ?? 'unknown';
   const policy = facts.get('maxmemory_policy') ?? 'noeviction';
@@ -30,4 +59,53 @@ export function unfitness(info: string): readonly string[] {
     lines.push(`It may drop keys when its memory is full (${policy}): set "maxmemory-policy noeviction".`);
   }
   return lines;
+}
+
+/** Whether it is what the URL says. */
+function misplacement({ kind, info, clusterInfo }: ServerFacts): readonly string[] {
+  const isNode = factsOf(info).get('cluster_enabled') === '1';
+  if (isNode && kind !== 'cluster') {
+    return ['It is a node of a cluster: write redis+cluster:// in place of redis://.'];
+  }
+  if (clusterInfo === null) return [];
+  const facts = factsOf(clusterInfo);
+  const served = facts.get('cluster_slots_ok') ?? '0';
+  if (served !== SLOTS) {
+    return [`Of the cluster's ${SLOTS} slots ${served} are served: see "redis-cli --cluster check".`];
+  }
+  const state = facts.get('cluster_state');
+  return state === 'ok' ? [] : [`Its cluster is in the state ${state}: see "redis-cli --cluster check".`];
+}
+
+function doubts({ kind, info, appendfsync, aheadMs }: ServerFacts): readonly string[] {
+  const facts = factsOf(info);
+  const replicas = Number(facts.get('connected_slaves') ?? 0);
+  const lines: string[] = [];
+  if (appendfsync === 'no') {
+    lines.push('It leaves to the system when its file is on disk: set "appendfsync everysec" or "always".');
+  }
+  if (kind === 'sentinel' && replicas === 0) {
+    lines.push('It has no replica, so Sentinel has nothing to make the primary: start one.');
+  }
+  // INFO has this line where min-replicas-to-write is set.
+  if (replicas > 0 && !facts.has('min_slaves_good_slaves')) {
+    lines.push(
+      'It takes writes that no replica has, so a failover can lose them: set "min-replicas-to-write 1".',
+    );
+  }
+  if (aheadMs !== null && Math.abs(aheadMs) > APART_MS) {
+    const way = aheadMs > 0 ? 'ahead of' : 'behind';
+    const seconds = (Math.abs(aheadMs) / 1000).toFixed(1);
+    lines.push(`Its clock is ${seconds} s ${way} the one here: keep both by NTP.`);
+  }
+  return lines;
+}
+
+function factsOf(info: string): ReadonlyMap<string, string> {
+  return new Map(
+    info.split('\r\n').map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)] as const;
+    }),
+  );
 }

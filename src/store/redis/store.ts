@@ -1,6 +1,8 @@
 /** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
+import type { Redis } from 'ioredis';
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
 import { LeasedSlots } from '../../domain/leased-slots.ts';
+import type { RedisPlace } from '../../domain/redis-url.ts';
 import type {
   ChangeListener,
   EventPage,
@@ -19,16 +21,17 @@ import { conflict, planCommit, unmet } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
 import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
-import { type ConnectionOptions, reasonOf } from './client.ts';
+import { type ConnectionOptions, placeOf, reasonOf } from './client.ts';
 import { Committer } from './commit.ts';
 import { Connection, type OnLog } from './connection.ts';
 import { EventLog } from './event-log.ts';
-import { unfitness } from './fitness.ts';
+import { type FitnessFinding, judgeFitness, type ServerFacts } from './fitness.ts';
 import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
 import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
+import { askAllFacts, askFacts } from './server-facts.ts';
 import { RedisSlotSource } from './slot-source.ts';
 import { Subscription } from './subscription.ts';
 import { TOUCH } from './write-scripts.ts';
@@ -39,8 +42,8 @@ export interface RedisStoreOptions extends ConnectionOptions {
 }
 
 export interface RedisStore extends Store {
-  /** What makes this Redis unfit to be the system of record, one line each, the gravest first. @throws StoreAway */
-  fitness(): Promise<readonly string[]>;
+  /** What is wrong with this Redis as the system of record, one line each, the gravest first. @throws StoreAway */
+  fitness(): Promise<readonly FitnessFinding[]>;
 }
 
 /** Uses written by one script at the most, so that it blocks Redis for a few milliseconds only. */
@@ -227,14 +230,14 @@ class ConnectedStore implements RedisStore {
     return this.#events.purgeBefore(time);
   }
 
-  async fitness(): Promise<readonly string[]> {
-    return unfitness(await this.#connection.ask((redis) => redis.info()));
+  fitness(): Promise<readonly FitnessFinding[]> {
+    return this.#judge((server, kind) => askAllFacts(server, kind, this.#options.clock));
   }
 
   async trouble(): Promise<string | null> {
     try {
-      const [first] = await this.fitness();
-      if (first !== undefined) return `Redis at ${this.#connection.address} is not fit: ${first}`;
+      const [first] = (await this.#judge(askFacts)).filter(({ severity }) => severity === 'unfit');
+      if (first !== undefined) return `Redis at ${this.#connection.address} is not fit: ${first.line}`;
       const { problem } = this.#subscription;
       return problem && `Changes do not arrive from Redis at ${this.#connection.address}: ${problem}`;
     } catch (error) {
@@ -246,6 +249,20 @@ class ConnectedStore implements RedisStore {
     this.#subscription.close();
     await Promise.all([this.ledger.close(), this.slots.close()]);
     this.#connection.close();
+  }
+
+  /** Judges each server that takes writes; in a cluster each line says of which it speaks. */
+  async #judge(
+    ask: (server: Redis, kind: RedisPlace['kind']) => Promise<ServerFacts>,
+  ): Promise<readonly FitnessFinding[]> {
+    const { kind } = placeOf(this.#options);
+    const servers = this.#connection.servers();
+    const facts = await this.#connection.ask(() => Promise.all(servers.map((server) => ask(server, kind))));
+    return facts.flatMap((each, i) => {
+      const { host, port } = servers[i]?.options ?? {};
+      const whose = kind === 'cluster' ? `${host}:${port}: ` : '';
+      return judgeFitness(each).map(({ severity, line }) => ({ severity, line: `${whose}${line}` }));
+    });
   }
 
   #run(script: Script, ...args: (string | number)[]): Promise<unknown> {

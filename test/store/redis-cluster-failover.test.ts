@@ -1,0 +1,159 @@
+import { cpSync } from 'node:fs';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { windowKey } from '../../src/store/redis/lease-source.ts';
+import { MANAGEMENT_SLOT } from '../../src/store/redis/script.ts';
+import { openRedisStore } from '../../src/store/redis/store.ts';
+import { aToken, aUser, aZone } from '../support/records.ts';
+import { type ClusterNode, type ClusterOptions, startCluster } from '../support/redis-cluster.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { Ear } from './ear.ts';
+import { Load } from './redis-load.ts';
+
+const AOF = 'appendonlydir';
+
+// Servers agree in their own time, and a busy machine gives them little of it.
+vi.setConfig({ testTimeout: 60_000 });
+
+const endings: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+async function aCluster(options: ClusterOptions) {
+  const cluster = await startCluster(options);
+  endings.push(() => cluster.stop());
+  return cluster;
+}
+
+async function gateway(url: string, commandTimeoutMs = 500) {
+  const store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs, clock: systemClock });
+  endings.push(() => store.close());
+  return store;
+}
+
+const user = aUser();
+const { token } = aToken(user.id);
+const asked = { tokenId: token.id, hash: token.hash };
+
+/** The primary that has the slot. */
+async function ownerOf(nodes: readonly ClusterNode[], slot: number): Promise<ClusterNode> {
+  const [first] = nodes;
+  const ranges = await first?.raw.cluster('SLOTS');
+  const id = ranges?.find(([from, to]) => from <= slot && slot <= to)?.[2]?.[2];
+  const owner = nodes.find((node) => node.id === id);
+  if (owner === undefined) throw new Error('Every slot has an owner');
+  return owner;
+}
+
+/** Moves a slot as `redis-cli --cluster reshard` does, with clients asking meanwhile. */
+async function migrate(nodes: readonly ClusterNode[], slot: number): Promise<void> {
+  const from = await ownerOf(nodes, slot);
+  const to = nodes.find((node) => node !== from);
+  if (to === undefined) throw new Error('There are several nodes');
+  await to.raw.cluster('SETSLOT', slot, 'IMPORTING', from.id);
+  await from.raw.cluster('SETSLOT', slot, 'MIGRATING', to.id);
+  for (;;) {
+    const keys = await from.raw.cluster('GETKEYSINSLOT', slot, 1);
+    const [key] = keys as string[];
+    if (key === undefined) break;
+    await from.raw.migrate('127.0.0.1', to.server.port, key, 0, 5_000);
+  }
+  await to.raw.cluster('SETSLOT', slot, 'NODE', to.id);
+  await from.raw.cluster('SETSLOT', slot, 'NODE', to.id);
+}
+
+describe('a slot that moves to another node under load', () => {
+  it('of a limit leaves the limit exact; of tokens, no token unknown and every change announced', async () => {
+    const cluster = await aCluster({ primaries: 3 });
+    const stores = [await gateway(cluster.url, 5_000), await gateway(cluster.url, 5_000)];
+    const [first, second] = stores;
+    if (first === undefined || second === undefined) throw new Error('two were opened');
+    await first.commit([
+      { put: 'user', user },
+      { put: 'token', token },
+    ]);
+    const ear = new Ear();
+    await second.subscribe(ear);
+    const endpoint = { name: 'users', max: 2_000, windowSeconds: 3600 };
+    const load = new Load({ stores, endpoint, ...asked });
+    await load.until(() => load.admitted > 50);
+    const slot = Number(await cluster.primaries[0]?.raw.cluster('KEYSLOT', windowKey('tg:', endpoint.name)));
+    for (let round = 0; round < 3; round++) await migrate(cluster.primaries, slot);
+    expect(load.away).toBe(0);
+    const midway = load.admitted;
+    await migrate(cluster.primaries, MANAGEMENT_SLOT);
+    const foundBefore = load.found;
+    await load.until(() => load.found > foundBefore + 50);
+    expect(midway).toBeLessThan(endpoint.max);
+    await first.commit([{ put: 'zone', zone: aZone([]) }]);
+    await ear.until(() => ear.changes.some(({ of }) => of === 'zones'));
+    await load.until(() => load.refused > 0);
+    await load.stop();
+    expect(load).toMatchObject({ unknown: 0, errors: [], admitted: endpoint.max });
+  });
+});
+
+describe('a cluster', () => {
+  it('of which a primary dies under load goes on with its replica: no token is unknown, and limits hold', async () => {
+    const cluster = await aCluster({ primaries: 3, replicas: 3, nodeTimeoutMs: 1_000 });
+    const stores = [await gateway(cluster.url), await gateway(cluster.url)];
+    const [first, second] = stores;
+    if (first === undefined || second === undefined) throw new Error('two were opened');
+    await first.commit([
+      { put: 'user', user },
+      { put: 'token', token },
+    ]);
+    const ear = new Ear();
+    await second.subscribe(ear);
+    const owner = await ownerOf(cluster.primaries, MANAGEMENT_SLOT);
+    const replica = cluster.replicas[cluster.primaries.indexOf(owner)];
+    // A limit in the same slots as the tokens, so that what is lost with the one primary can be counted.
+    const name = await nameServedBy(owner);
+    const endpoint = { name, max: 1_000, windowSeconds: 3600 };
+    const load = new Load({ stores, endpoint, ...asked });
+    await load.until(() => load.admitted > 200);
+    await replica?.raw.readonly();
+    const replicated = Number(await replica?.raw.hget(windowKey('tg:', name), 'all'));
+    await owner.server.kill();
+    await load.until(() => load.away > 0);
+    const foundBefore = load.found;
+    await load.until(() => load.found > foundBefore + 20 && load.refused > 0);
+    await load.stop();
+    expect(load).toMatchObject({ unknown: 0, errors: [] });
+    expect(ear.gaps).toBeGreaterThanOrEqual(2);
+    await first.commit([{ put: 'zone', zone: aZone([]) }]);
+    await ear.until(() => ear.changes.some(({ of }) => of === 'zones'));
+    expect(replicated).toBeGreaterThan(0);
+    expect(load.admitted).toBeLessThanOrEqual(endpoint.max + (await countedBy(owner, name)) - replicated);
+    expect(load.admitted).toBeGreaterThanOrEqual(endpoint.max * 0.8);
+  });
+});
+
+/** The name of an endpoint whose window is kept by that node. */
+async function nameServedBy({ raw }: ClusterNode): Promise<string> {
+  for (let i = 0; ; i++) {
+    const name = `endpoint-${i}`;
+    const key = windowKey('tg:', name);
+    const isHere = await raw.exists(key).then(
+      () => true,
+      () => false,
+    );
+    if (isHere) return name;
+  }
+}
+
+/** What a dead node had counted, from a copy of its file: alone, so that no other tells it what came after. */
+async function countedBy({ server }: ClusterNode, name: string): Promise<number> {
+  const alone = await startRedis();
+  endings.push(() => alone.stop());
+  await alone.kill();
+  cpSync(path.join(server.directory, AOF), path.join(alone.directory, AOF), { recursive: true, force: true });
+  await alone.restart();
+  const raw = new Redis(alone.url);
+  const all = await raw.hget(windowKey('tg:', name), 'all');
+  raw.disconnect();
+  return Number(all);
+}
