@@ -23,6 +23,7 @@ export function operationsContract(name: string, openSite: () => Promise<Site>):
     eventsContract(openSite);
     usageContract(openSite);
     ledgerContract(openSite);
+    slotsContract(openSite);
   });
 }
 

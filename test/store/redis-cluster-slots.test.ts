@@ -1,6 +1,3 @@
-import { cpSync } from 'node:fs';
-import path from 'node:path';
-import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
@@ -8,11 +5,8 @@ import { MANAGEMENT_SLOT } from '../../src/store/redis/script.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { aToken, aUser, aZone } from '../support/records.ts';
 import { type ClusterNode, type ClusterOptions, startCluster } from '../support/redis-cluster.ts';
-import { startRedis } from '../support/redis-server.ts';
 import { Ear } from './ear.ts';
 import { Load } from './redis-load.ts';
-
-const AOF = 'appendonlydir';
 
 // Servers agree in their own time, and a busy machine gives them little of it.
 vi.setConfig({ testTimeout: 60_000 });
@@ -95,65 +89,3 @@ describe('a slot that moves to another node under load', () => {
     expect(load).toMatchObject({ unknown: 0, errors: [], admitted: endpoint.max });
   });
 });
-
-describe('a cluster', () => {
-  it('of which a primary dies under load goes on with its replica: no token is unknown, and limits hold', async () => {
-    const cluster = await aCluster({ primaries: 3, replicas: 3, nodeTimeoutMs: 1_000 });
-    const stores = [await gateway(cluster.url), await gateway(cluster.url)];
-    const [first, second] = stores;
-    if (first === undefined || second === undefined) throw new Error('two were opened');
-    await first.commit([
-      { put: 'user', user },
-      { put: 'token', token },
-    ]);
-    const ear = new Ear();
-    await second.subscribe(ear);
-    const owner = await ownerOf(cluster.primaries, MANAGEMENT_SLOT);
-    const replica = cluster.replicas[cluster.primaries.indexOf(owner)];
-    // A limit in the same slots as the tokens, so that what is lost with the one primary can be counted.
-    const name = await nameServedBy(owner);
-    const endpoint = { name, max: 1_000, windowSeconds: 3600 };
-    const load = new Load({ stores, endpoint, ...asked });
-    await load.until(() => load.admitted > 200);
-    await replica?.raw.readonly();
-    const replicated = Number(await replica?.raw.hget(windowKey('tg:', name), 'all'));
-    await owner.server.kill();
-    await load.until(() => load.away > 0);
-    const foundBefore = load.found;
-    await load.until(() => load.found > foundBefore + 20 && load.refused > 0);
-    await load.stop();
-    expect(load).toMatchObject({ unknown: 0, errors: [] });
-    expect(ear.gaps).toBeGreaterThanOrEqual(2);
-    await first.commit([{ put: 'zone', zone: aZone([]) }]);
-    await ear.until(() => ear.changes.some(({ of }) => of === 'zones'));
-    expect(replicated).toBeGreaterThan(0);
-    expect(load.admitted).toBeLessThanOrEqual(endpoint.max + (await countedBy(owner, name)) - replicated);
-    expect(load.admitted).toBeGreaterThanOrEqual(endpoint.max * 0.8);
-  });
-});
-
-/** The name of an endpoint whose window is kept by that node. */
-async function nameServedBy({ raw }: ClusterNode): Promise<string> {
-  for (let i = 0; ; i++) {
-    const name = `endpoint-${i}`;
-    const key = windowKey('tg:', name);
-    const isHere = await raw.exists(key).then(
-      () => true,
-      () => false,
-    );
-    if (isHere) return name;
-  }
-}
-
-/** What a dead node had counted, from a copy of its file: alone, so that no other tells it what came after. */
-async function countedBy({ server }: ClusterNode, name: string): Promise<number> {
-  const alone = await startRedis();
-  endings.push(() => alone.stop());
-  await alone.kill();
-  cpSync(path.join(server.directory, AOF), path.join(alone.directory, AOF), { recursive: true, force: true });
-  await alone.restart();
-  const raw = new Redis(alone.url);
-  const all = await raw.hget(windowKey('tg:', name), 'all');
-  raw.disconnect();
-  return Number(all);
-}
