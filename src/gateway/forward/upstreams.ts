@@ -97,11 +97,12 @@ export function createUpstreams(
     choose(path, except) {
       const upstream = upstreamOf(path);
       if (upstream === null) return 'forward.no-route';
-      const now = clock.monotonic();
       const [only] = upstream.targets;
       if (only !== undefined && upstream.targets.length === 1) {
-        return only.health.usable(now) ? new TakenTarget(only, upstream, clock) : 'forward.no-target';
+        const usable = only.health.state === 'up' || only.health.usable(clock.monotonic());
+        return usable ? new TakenTarget(only, upstream, clock) : 'forward.no-target';
       }
+      const now = clock.monotonic();
       const usable = upstream.targets.filter(({ health }) => health.usable(now));
       const others = usable.filter(({ origin }) => origin !== except);
       const target = lessBusyOfTwo(others.length === 0 ? usable : others, random);
@@ -125,6 +126,7 @@ export function createUpstreams(
 }
 
 function covers(prefix: string, path: string): boolean {
+  if (prefix === '') return true;
   return path.startsWith(prefix) && (path.length === prefix.length || path.charAt(prefix.length) === '/');
 }
 
