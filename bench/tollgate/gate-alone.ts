@@ -5,6 +5,7 @@ import { tightestReading } from '../../src/domain/endpoint-readings.ts';
 import { createAccount } from '../../src/gateway/account/account.ts';
 import { UsageQueue } from '../../src/gateway/account/usage-queue.ts';
 import { ViolationQueue } from '../../src/gateway/account/violation-queue.ts';
+import { WarningPercent } from '../../src/gateway/account/warning-percent.ts';
 import type { Arrival, Decision, Permit } from '../../src/gateway/decision.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import { Findings } from '../../src/gateway/findings.ts';
@@ -47,6 +48,7 @@ export async function openGate(folder: string, secret: string): Promise<GateAlon
   const account = createAccount({
     usage,
     violations,
+    warning: new WarningPercent(store, clock),
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
     accessLog: null,
     clock,

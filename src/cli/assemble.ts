@@ -9,6 +9,7 @@ import type { Change, Store } from '../domain/store.ts';
 import type { Credential } from '../domain/token.ts';
 import { UsageQueue } from '../gateway/account/usage-queue.ts';
 import { ViolationQueue } from '../gateway/account/violation-queue.ts';
+import { WarningPercent } from '../gateway/account/warning-percent.ts';
 import type { Upstreams } from '../gateway/forward/upstreams.ts';
 import { LiveStreams } from '../gateway/live-streams.ts';
 import { FailureLimit } from '../gateway/resolve/failure-limit.ts';
@@ -103,6 +104,8 @@ export async function assembleGateway(
     log.error({ component: 'zone' }, trouble),
   );
   const usage = new UsageQueue(store, clock, { ...config.account, size: config.account.queueSize });
+  const warning = new WarningPercent(store, clock);
+  await warning.read();
   const violations = new ViolationQueue(store, clock, {
     flushEvery: config.account.flushEvery,
     size: VIOLATIONS_MAX,
@@ -122,6 +125,7 @@ export async function assembleGateway(
     slotFallback: new InProcessSlots(),
     usage,
     violations,
+    warning,
     requests,
     streams,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
@@ -187,6 +191,7 @@ export async function assembleGateway(
     await usage.close().catch((error: unknown) => {
       log.error({ err: error, lost: usage.depth }, 'the last uses of some tokens could not be written');
     });
+    warning.close();
     await violations.close().catch((error: unknown) => {
       log.error(
         { err: error, lost: violations.depth },

@@ -14,6 +14,7 @@ import type { SlotLedger } from '../domain/slot-ledger.ts';
 import { createAccount } from '../gateway/account/account.ts';
 import type { UsageQueue } from '../gateway/account/usage-queue.ts';
 import type { ViolationQueue } from '../gateway/account/violation-queue.ts';
+import type { WarningPercent } from '../gateway/account/warning-percent.ts';
 import type { Outcome } from '../gateway/exchange.ts';
 import { createUpstreams, type UpstreamOptions, type Upstreams } from '../gateway/forward/upstreams.ts';
 import { createGate } from '../gateway/gate.ts';
@@ -56,6 +57,7 @@ export interface LastingParts {
   readonly slotFallback: SlotLedger;
   readonly usage: UsageQueue;
   readonly violations: ViolationQueue;
+  readonly warning: WarningPercent;
   readonly requests: RequestMeasures;
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
@@ -112,6 +114,7 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
   const account = createAccount({
     usage: parts.usage,
     violations: parts.violations,
+    warning: parts.warning,
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
     accessLog: accessLogOf(config, log),
     clock,

@@ -29,6 +29,8 @@ export const LOG_EVENT_TYPES = {
   ),
   'security.request.blocked': warning('Security request blocked'),
   'system.operation.rate_limit.violation': warning('Operation rate limit violation'),
+  'system.operation.rate_limit.warning': warning('Operation rate limit warning'),
+  'system.org.rate_limit.warning': warning('Rate limit warning'),
   'system.org.rate_limit.violation': warning('Rate limit violation'),
   'system.operation.concurrency_limit.violation': warning('Operation concurrency limit violation'),
   'core.concurrency.org.limit.violation': warning('Too many requests in flight'),

@@ -1,9 +1,10 @@
 /**
  * Okta's settings of rate limits (docs/okta.md §5, "Settings"): kept and answered, so that scripts which manage them
- * run. Nothing here acts on them: there is no mail, no sign-in page and no warning.
+ * run. The warning threshold is the gateway's; nothing acts on the others: there is no mail and no sign-in page.
  */
 import { z } from 'zod';
 import { party } from '../../domain/log-event.ts';
+import { WARNING_THRESHOLD } from '../../domain/warning-threshold.ts';
 import { eventOf, fromFresh } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type AnyCall, type Operation, ok, operation, type Reply } from '../operation.ts';
@@ -63,7 +64,7 @@ export function settingOperations(parts: ControlParts): readonly Operation[] {
       write: 'replaceRateLimitSettingsWarningThreshold',
       what: 'rate limit warning threshold percentage',
       schema: threshold,
-      preset: { warningThreshold: 90 },
+      preset: { warningThreshold: WARNING_THRESHOLD.preset },
     }),
   ];
 }

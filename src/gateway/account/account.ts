@@ -3,10 +3,12 @@ import type { Outcome } from '../exchange.ts';
 import type { Account } from '../pipeline.ts';
 import type { UsageQueue } from './usage-queue.ts';
 import type { ViolationQueue } from './violation-queue.ts';
+import type { WarningPercent } from './warning-percent.ts';
 
 export interface AccountParts {
   readonly usage: UsageQueue;
   readonly violations: ViolationQueue;
+  readonly warning: WarningPercent;
   /** Counts and times a request. @param now when it was over, in milliseconds of the monotonic clock */
   readonly measure: (outcome: Outcome, endpoint: string, now: number) => void;
   /** Null where the access log is off. */
@@ -15,11 +17,19 @@ export interface AccountParts {
 }
 
 /** The account stage: hears how every exchange ended, notes the token's use and what the System Log tells, and feeds metrics and access log. */
-export function createAccount({ usage, violations, measure, accessLog, clock }: AccountParts): Account {
+export function createAccount({
+  usage,
+  violations,
+  warning,
+  measure,
+  accessLog,
+  clock,
+}: AccountParts): Account {
   return (outcome) => {
     const used = usedCredential(outcome);
     if (used !== null) usage.note(used.token);
-    const { arrival, rejection } = outcome;
+    const { arrival, permit, rejection } = outcome;
+    if (arrival !== null && permit !== null) violations.noteSpent(arrival, permit, warning.current);
     if (arrival !== null && rejection !== null) violations.note(arrival, rejection);
     const now = clock.monotonic();
     measure(outcome, endpointOf(outcome), now);

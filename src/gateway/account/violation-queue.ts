@@ -1,6 +1,6 @@
 import { type EventSink, type Report, StoreAway } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Arrival, Rejection } from '../decision.ts';
+import type { Arrival, Permit, Rejection } from '../decision.ts';
 import { Told } from './told.ts';
 import {
   blockedEvent,
@@ -42,6 +42,9 @@ export class ViolationQueue {
   readonly #blocked = new Told();
   /** Tokens that spent their share, by endpoint. */
   readonly #shares = new Map<string, Told>();
+  /** Tokens that have nearly spent their share, by endpoint, and endpoints that are nearly spent. */
+  readonly #warnedShares = new Map<string, Told>();
+  readonly #warnedEndpoints = new Told();
   /** Endpoints that are spent. */
   readonly #endpoints = new Told();
   /** Maxima of requests under way that refused. */
@@ -91,6 +94,21 @@ export class ViolationQueue {
     }
   }
 
+  /** Notes a request that passed, if the budget that binds first is spent to so many percent and that was not told yet. */
+  noteSpent(arrival: Arrival, { credential, client, endpoint, spent }: Permit, percent: number): void {
+    if (spent === null || (spent.limit - spent.remaining) * 100 < spent.limit * percent) return;
+    const { name, windowSeconds } = endpoint;
+    const now = this.#clock.now();
+    const ofToken = spent.scope === 'token';
+    const told = ofToken ? toldAt(this.#warnedShares, name) : this.#warnedEndpoints;
+    if (!told.first(ofToken ? credential.token.id : name, now, spent.resetAt)) return;
+    const where = { client, endpoint: name, windowSeconds };
+    const make = ofToken ? shareEvent : endpointEvent;
+    const event = make(arrival, where, credential, spent, now, percent);
+    const key = ofToken ? `share warning ${credential.token.id} ${name}` : `endpoint warning ${name}`;
+    this.#enqueue({ event, key, until: spent.resetAt });
+  }
+
   /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
   flush(): Promise<void> {
     this.#writing ??= this.#write().finally(() => {
@@ -130,7 +148,7 @@ export class ViolationQueue {
     const { credential, endpoint, spent } = rejection;
     if (credential === null || endpoint === null || spent === null) return;
     const now = this.#clock.now();
-    if (!this.#sharesOf(endpoint).first(credential.token.id, now, spent.resetAt)) return;
+    if (!toldAt(this.#shares, endpoint).first(credential.token.id, now, spent.resetAt)) return;
     const key = `share ${credential.token.id} ${endpoint}`;
     const event = shareEvent(arrival, rejection, credential, spent, now);
     this.#enqueue({ event, key, until: spent.resetAt });
@@ -157,15 +175,6 @@ export class ViolationQueue {
     this.#enqueue({ event: eventOf(arrival, rejection, credential, crowded, now), key, until });
   }
 
-  #sharesOf(endpoint: string): Told {
-    let told = this.#shares.get(endpoint);
-    if (told === undefined) {
-      told = new Told();
-      this.#shares.set(endpoint, told);
-    }
-    return told;
-  }
-
   #enqueue(report: Report): void {
     if (this.#waiting.length >= this.#options.size) this.#dropped++;
     else this.#waiting.push(report);
@@ -173,8 +182,8 @@ export class ViolationQueue {
 
   #tick(): void {
     const now = this.#clock.now();
-    for (const told of [this.#outside, this.#blocked, this.#endpoints, ...this.#shares.values()])
-      told.sweep(now);
+    const byName = [this.#outside, this.#blocked, this.#endpoints, this.#warnedEndpoints];
+    for (const told of [...byName, ...this.#shares.values(), ...this.#warnedShares.values()]) told.sweep(now);
     if (this.#waiting.length > 0) this.flush().catch(ignoreStoreAway);
   }
 
@@ -185,6 +194,16 @@ export class ViolationQueue {
       this.#waiting = this.#waiting.slice(batch.length);
     }
   }
+}
+
+/** What was told at one endpoint. */
+function toldAt(byEndpoint: Map<string, Told>, endpoint: string): Told {
+  let told = byEndpoint.get(endpoint);
+  if (told === undefined) {
+    told = new Told();
+    byEndpoint.set(endpoint, told);
+  }
+  return told;
 }
 
 /** The queue keeps what was not written, and the next tick tries again. */

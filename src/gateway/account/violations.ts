@@ -3,9 +3,11 @@ import { clientOf } from '../../domain/log-client.ts';
 import {
   type LogEvent,
   type LogFacts,
+  type LogOutcome,
   type LogParty,
   logEvent,
   party,
+  SUCCESS,
   tokenDebugData,
   tokenParty,
   userParty,
@@ -15,6 +17,9 @@ import type { SlotRefusal } from '../../domain/slot-ledger.ts';
 import type { Credential } from '../../domain/token.ts';
 import type { Zone } from '../../domain/zone.ts';
 import type { Arrival, Rejection } from '../decision.ts';
+
+/** What is told of where a request came from and went, whether it passed or not. */
+export type Where = Pick<Rejection, 'client' | 'endpoint' | 'windowSeconds'>;
 
 /** The event of a token used from where it may not be. */
 export function outsideEvent(
@@ -51,20 +56,25 @@ export function blockedEvent(arrival: Arrival, { client }: Rejection, zone: Zone
   });
 }
 
-/** The event of a token that has spent its share of an endpoint, as Okta writes it (docs/okta.md §5). */
+/**
+ * The event of a token that has spent its share of an endpoint, as Okta writes it (docs/okta.md §5).
+ * @param warningPercent the part that is nearly spent, where that is all; null where nothing is left
+ */
 export function shareEvent(
   arrival: Arrival,
-  rejection: Rejection,
+  where: Where,
   credential: Credential,
   spent: Spent,
   now: number,
+  warningPercent: number | null = null,
 ): LogEvent {
-  const { timeSpan, timeUnit } = windowOf(rejection);
+  const { timeSpan, timeUnit } = windowOf(where);
+  const what = warningPercent === null ? 'violation' : 'warning';
   return logEvent({
-    ...factsOf(arrival, rejection, credential, now),
-    eventType: 'system.operation.rate_limit.violation',
-    targets: [...targetsOf(credential), endpointParty(rejection)],
-    outcome: { result: 'DENY', reason: null },
+    ...factsOf(arrival, where, credential, now),
+    eventType: `system.operation.rate_limit.${what}`,
+    targets: [...targetsOf(credential), endpointParty(where)],
+    outcome: outcomeOf(warningPercent),
     debugData: {
       ...requestData(arrival),
       operationRateLimitType: 'web_request',
@@ -74,32 +84,36 @@ export function shareEvent(
       operationRateLimitTimeSpan: timeSpan,
       operationRateLimitTimeUnit: timeUnit,
       operationRateLimitSecondsToReset: secondsTo(spent.resetAt, now),
-      urlPattern: rejection.endpoint ?? '',
+      urlPattern: where.endpoint ?? '',
+      ...warningData(warningPercent),
     },
   });
 }
 
-/** The event of an endpoint whose maximum is spent. */
+/** The event of an endpoint whose maximum is spent. @param warningPercent as above */
 export function endpointEvent(
   arrival: Arrival,
-  rejection: Rejection,
+  where: Where,
   credential: Credential,
   spent: Spent,
   now: number,
+  warningPercent: number | null = null,
 ): LogEvent {
+  const what = warningPercent === null ? 'violation' : 'warning';
   return logEvent({
-    ...factsOf(arrival, rejection, credential, now),
-    eventType: 'system.org.rate_limit.violation',
-    targets: [endpointParty(rejection)],
-    outcome: { result: 'DENY', reason: null },
+    ...factsOf(arrival, where, credential, now),
+    eventType: `system.org.rate_limit.${what}`,
+    targets: [endpointParty(where)],
+    outcome: outcomeOf(warningPercent),
     debugData: {
       ...requestData(arrival),
       rateLimitScopeType: 'ORG',
       rateLimitSecondsToReset: secondsTo(spent.resetAt, now),
       threshold: String(spent.limit),
-      ...windowOf(rejection),
-      urlPattern: rejection.endpoint ?? '',
+      ...windowOf(where),
+      urlPattern: where.endpoint ?? '',
       userId: credential.token.userId,
+      ...warningData(warningPercent),
     },
   });
 }
@@ -151,9 +165,17 @@ export function crowdedEndpointEvent(
   });
 }
 
+function outcomeOf(warningPercent: number | null): LogOutcome {
+  return warningPercent === null ? { result: 'DENY', reason: null } : SUCCESS;
+}
+
+function warningData(warningPercent: number | null): Record<string, string> {
+  return warningPercent === null ? {} : { warningPercent: String(warningPercent) };
+}
+
 function factsOf(
   arrival: Arrival,
-  { client }: Rejection,
+  { client }: Where,
   { token, owner }: Credential,
   now: number,
 ): Pick<LogFacts, 'actor' | 'tokenId' | 'client' | 'requestId' | 'now'> {
@@ -170,7 +192,7 @@ function targetsOf({ token, owner }: Credential): readonly LogParty[] {
   return owner === null ? [tokenParty(token)] : [tokenParty(token), userParty(owner)];
 }
 
-function endpointParty({ endpoint }: Rejection): LogParty {
+function endpointParty({ endpoint }: Where): LogParty {
   return party(endpoint ?? '', 'URL Pattern', 'unknown', endpoint ?? '');
 }
 
@@ -179,7 +201,7 @@ function requestData({ method, path }: Arrival): Record<string, string> {
   return { method, requestUri: path, url: path };
 }
 
-function windowOf({ windowSeconds }: Rejection): { timeSpan: string; timeUnit: string } {
+function windowOf({ windowSeconds }: Where): { timeSpan: string; timeUnit: string } {
   const seconds = windowSeconds ?? 0;
   return seconds % 60 === 0
     ? { timeSpan: String(seconds / 60), timeUnit: 'MINUTES' }

@@ -4,7 +4,8 @@ import type { RejectionCode } from '../../../src/domain/rejection.ts';
 import { type EventSink, type Report, type Store, StoreAway } from '../../../src/domain/store.ts';
 import type { Credential } from '../../../src/domain/token.ts';
 import { ViolationQueue } from '../../../src/gateway/account/violation-queue.ts';
-import { type Arrival, type Rejection, reject } from '../../../src/gateway/decision.ts';
+import { WarningPercent } from '../../../src/gateway/account/warning-percent.ts';
+import { type Arrival, permit, type Rejection, reject } from '../../../src/gateway/decision.ts';
 import { StageTimes } from '../../../src/gateway/stage-times.ts';
 import { openEmbeddedStore } from '../../../src/store/embedded/store.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
@@ -92,6 +93,45 @@ async function events(): Promise<readonly LogEvent[]> {
   const page = await store.events({ by: 'persisted', order: 'ascending', ...all });
   return page.items.map(({ event }) => event);
 }
+
+describe('a warning', () => {
+  const passed = (scope: 'token' | 'endpoint', remaining: number) => {
+    const spent = { admitted: true, scope, limit: 30, remaining, resetAt: MADE_AT + MINUTE };
+    const endpoint = { name: 'users', max: 60, windowSeconds: 60 };
+    const made = permit({ credential, client: '192.0.2.7', endpoint, spent });
+    if (made.kind !== 'permit') throw new Error('not a permit');
+    return made;
+  };
+
+  it.each([
+    ['token', 'system.operation.rate_limit.warning'],
+    ['endpoint', 'system.org.rate_limit.warning'],
+  ] as const)('of the budget of the %s comes at the threshold, once a window', async (scope, eventType) => {
+    const queue = aQueue();
+    queue.noteSpent(arrival, passed(scope, 13), 60);
+    await queue.flush();
+    expect(await events()).toEqual([]);
+    for (const remaining of [12, 11, 0]) queue.noteSpent(arrival, passed(scope, remaining), 60);
+    await queue.flush();
+    expect(await events()).toMatchObject([
+      { eventType, outcome: { result: 'SUCCESS' }, debugData: { warningPercent: '60', urlPattern: 'users' } },
+    ]);
+  });
+
+  it('goes by the setting that the store holds, and by 90 percent while there is none', async () => {
+    const warning = new WarningPercent(store, clock);
+    await warning.read();
+    expect(warning.current).toBe(90);
+    const value = { warningThreshold: 60 };
+    await store.commit([{ put: 'setting', name: 'rate-limit.warning-threshold', value }]);
+    clock.advance(10_000);
+    await expect.poll(() => warning.current).toBe(60);
+    await store.close();
+    await warning.read();
+    expect(warning.current).toBe(60);
+    warning.close();
+  });
+});
 
 describe('a violation', () => {
   it('by a caller on a blocklist is told once a minute for each blocklist, by nobody and with the address', async () => {
