@@ -4,11 +4,13 @@ import cluster from 'node:cluster';
 import { Command, Option } from 'commander';
 import { apply } from './cli/apply.ts';
 import { configCheck } from './cli/config-check.ts';
+import { doctor } from './cli/doctor/doctor.ts';
 import { health } from './cli/health.ts';
 import { addManagement } from './cli/manage/commands.ts';
 import { readSecret } from './cli/manage/secret-prompt.ts';
 import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
+import { systemClock } from './kernel/clock.ts';
 
 const program = new Command('tollgate')
   .description("A reverse proxy that makes API tokens work for any HTTP API the way Okta's do.")
@@ -38,6 +40,14 @@ program
   .description('Say what is wrong with a configuration, all at once.')
   .action((file: string) => {
     process.exitCode = configCheck(file, process.env, process.stdout);
+  });
+
+program
+  .command('doctor')
+  .description('Look at everything that a start depends on; exits with 0, 1 (doubtful) or 2 (unfit).')
+  .requiredOption('-c, --config <file>', 'the configuration')
+  .action(async ({ config }: { config: string }) => {
+    process.exitCode = await doctor(config, process.env, systemClock, process.stdout);
   });
 
 program

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { InProcessLedger } from '../domain/limit-window.ts';
+import type { PeerKind } from '../domain/peer-kind.ts';
 import { InProcessSlots } from '../domain/slot-count.ts';
 import type { Change, Store } from '../domain/store.ts';
 import type { Credential } from '../domain/token.ts';
@@ -111,6 +112,7 @@ export async function assembleGateway(
     size: VIOLATIONS_MAX,
   });
   const requests = new RequestMeasures();
+  const peers: Record<PeerKind, number> = { trusted: 0, private: 0, public: 0 };
   const streams = new LiveStreams();
   const parts: LastingParts = {
     clock,
@@ -127,6 +129,7 @@ export async function assembleGateway(
     violations,
     warning,
     requests,
+    peers,
     streams,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
   };
@@ -165,6 +168,7 @@ export async function assembleGateway(
     },
     metrics: {
       requests,
+      peers,
       underway: () => generations.underway,
       openConnections: () => transport.open + upgrades.open,
       targets: () => generations.current.upstreams.targets(),

@@ -154,7 +154,8 @@ function checkBootstrapSecret(secret: string, prefix: string): void {
   }
 }
 
-async function holdsAdministrator(store: Management): Promise<boolean> {
+/** Whether somebody may manage everything. */
+export async function holdsAdministrator(store: Management): Promise<boolean> {
   let after: string | null = null;
   do {
     const page = await store.users(after, 1000);

@@ -10,6 +10,7 @@ import { UNMATCHED } from '../domain/endpoint.ts';
 import { compileEndpoints } from '../domain/endpoint-match.ts';
 import { tightestReading } from '../domain/endpoint-readings.ts';
 import type { LimitLedger } from '../domain/limit-ledger.ts';
+import { type PeerKind, peerKind } from '../domain/peer-kind.ts';
 import type { SlotLedger } from '../domain/slot-ledger.ts';
 import { createAccount } from '../gateway/account/account.ts';
 import type { UsageQueue } from '../gateway/account/usage-queue.ts';
@@ -59,6 +60,8 @@ export interface LastingParts {
   readonly violations: ViolationQueue;
   readonly warning: WarningPercent;
   readonly requests: RequestMeasures;
+  /** How many peers of each kind there were. */
+  readonly peers: Record<PeerKind, number>;
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
 }
@@ -131,7 +134,7 @@ function accessLogOf({ log: { access, accessSample } }: Config, log: Logger) {
 
 function transportOptions(
   { listen, resolve, forward, refusals }: Config,
-  { clock, streams, onBug }: LastingParts,
+  { clock, peers, streams, onBug }: LastingParts,
   trustedProxies: AddressSet,
   pipeline: Pipeline,
   upstreams: Upstreams,
@@ -162,8 +165,9 @@ function transportOptions(
     preserveHost: forward.preserveHost,
     retries: forward.retries,
     isTrusted(peer) {
-      const address = parseAddress(peer);
-      return address !== null && trustedProxies.has(address);
+      const kind = peerKind(parseAddress(peer), trustedProxies);
+      peers[kind] += 1;
+      return kind === 'trusted';
     },
     streams,
     onBug,

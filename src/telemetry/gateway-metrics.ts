@@ -8,6 +8,8 @@ export interface GatewaySources {
   readonly requests: RequestMeasures;
   readonly underway: () => number;
   readonly openConnections: () => number;
+  /** How many peers there were, by kind. */
+  readonly peers: Readonly<Record<string, number>>;
   /** Every target with its health. */
   readonly targets: () => readonly { readonly upstream: string; readonly health: string }[];
   /** Answers of the token cache by kind. */
@@ -51,7 +53,10 @@ export function declareGateway(declare: Declare, sources: GatewaySources): void 
   declareQueue(declare, 'event', 'events for the System Log', sources.events);
 }
 
-function declareRequests(declare: Declare, { requests, underway, openConnections }: GatewaySources): void {
+function declareRequests(
+  declare: Declare,
+  { requests, underway, openConnections, peers }: GatewaySources,
+): void {
   declare.counter(
     {
       name: 'tollgate_requests_total',
@@ -85,6 +90,14 @@ function declareRequests(declare: Declare, { requests, underway, openConnections
     { name: 'tollgate_open_connections', help: 'Client connections that are open.' },
     'sum',
     single(openConnections),
+  );
+  declare.counter(
+    {
+      name: 'tollgate_peers_total',
+      help: 'Peers by kind: trusted (zone.trustedProxies), other private addresses, public ones.',
+      labelNames: ['kind'],
+    },
+    () => Object.entries(peers).map(([kind, value]) => ({ labels: { kind }, value })),
   );
 }
 

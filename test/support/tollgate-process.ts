@@ -20,7 +20,6 @@ export interface LogLine {
   readonly worker?: number;
   readonly pid?: number;
   readonly requestId?: string;
-  readonly generation?: number;
 }
 
 export class TollgateProcess {
@@ -29,15 +28,12 @@ export class TollgateProcess {
   output = '';
   /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>;
-  /** Where its configuration is; a test may write another. */
-  readonly file: string;
   readonly #directory: string;
 
   /** @param yaml a configuration, without `listen.admin` and `listen.metrics` */
   constructor(yaml: string, words: readonly string[] = [], command: readonly string[] = []) {
     this.#directory = mkdtempSync(path.join(tmpdir(), 'tollgate-process-'));
     const file = path.join(this.#directory, 'tollgate.yaml');
-    this.file = file;
     writeFileSync(file, yaml);
     const [program = process.execPath, ...before] = [...command, process.execPath];
     this.child = spawn(program, [...before, MAIN, 'serve', '--config', file, ...words], {

@@ -20,6 +20,7 @@ function gatewaySources(): GatewaySources {
     requests,
     underway: () => 3,
     openConnections: () => 4,
+    peers: { trusted: 1, private: 2, public: 3 },
     targets: () => [
       { upstream: 'api', health: 'up' },
       { upstream: 'api', health: 'up' },
