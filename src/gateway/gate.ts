@@ -134,7 +134,13 @@ export function createGate(parts: GateParts): Gate {
     endpoint: Endpoint,
     slot: Slot | null,
   ): Decision | Promise<Decision> {
-    const spent = limits.spend(credential, endpoint);
+    let spent: LimitVerdict | Promise<LimitVerdict>;
+    try {
+      spent = limits.spend(credential, endpoint);
+    } catch (bug) {
+      slot?.release();
+      throw bug;
+    }
     if (!(spent instanceof Promise)) return afterLimit(arrival, credential, client, endpoint, slot, spent);
     return spent.then(
       (late) => afterLimit(arrival, credential, client, endpoint, slot, late),

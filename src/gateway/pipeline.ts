@@ -12,7 +12,7 @@ import { type Arrival, type Decision, reject } from './decision.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import type { Gate } from './gate.ts';
 
-/** Hears how every exchange ended. Must not throw and must not wait. */
+/** Hears how every exchange ended. Must not wait; what it throws is a bug, and ends nothing. */
 export type Account = (outcome: Outcome) => void;
 
 /** Hears of exceptions, which are bugs: expected refusals are values. */
@@ -64,7 +64,11 @@ export class Pipeline {
     const { arrival } = outcome;
     if (arrival !== null && this.#deciding.size > 0) this.#deciding.delete(arrival);
     if (arrival !== null && this.#slots.size > 0) this.#releaseSlot(arrival);
-    this.#account(outcome);
+    try {
+      this.#account(outcome);
+    } catch (bug) {
+      this.#onBug(bug, outcome.requestId);
+    }
     // What was refused unread has never entered.
     if (arrival === null) return;
     this.#underway -= 1;

@@ -253,6 +253,16 @@ describe('the gate', () => {
     expect(await store.slots.count(reports, token.id)).toEqual({ all: 0, own: 0 });
   });
 
+  it('gives the slot back where counting the rate fails for a bug', async () => {
+    const { token, secret } = await issue();
+    await ask(secret);
+    store.ledger.spend = () => {
+      throw new Error('the ledger has a bug');
+    };
+    await expect(ask(secret, { path: '/reports' })).rejects.toThrow('the ledger has a bug');
+    expect(await store.slots.count(reports, token.id)).toEqual({ all: 0, own: 0 });
+  });
+
   it('refuses a token of 0 per cent of what may be under way, and no other endpoint to it', async () => {
     const { token, secret } = await issue();
     await store.commit([{ put: 'share', share: aShare(token.id, { concurrencyPercentage: 0 }) }]);
