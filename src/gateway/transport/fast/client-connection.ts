@@ -160,13 +160,14 @@ export class ClientConnection {
 
   /** @returns what is not the body's, or null */
   #takeBody(bytes: Buffer): Buffer | null {
-    const length = Math.min(bytes.length, this.bodyLeft);
-    this.bodyLeft -= length;
+    const isAll = bytes.length <= this.bodyLeft;
+    const part = isAll ? bytes : bytes.subarray(0, this.bodyLeft);
+    const rest = isAll ? null : bytes.subarray(this.bodyLeft);
+    this.bodyLeft -= part.length;
     if (this.bodyLeft === 0) this.#waitingSince = null;
-    const flowing =
-      this.#exchange?.upload(length === bytes.length ? bytes : bytes.subarray(0, length)) ?? true;
+    const flowing = this.#exchange?.upload(part) ?? true;
     if (!flowing && this.bodyLeft > 0) this.socket.pause();
-    return length === bytes.length ? null : bytes.subarray(length);
+    return rest;
   }
 
   /** Takes request after request, as long as each is answered at once and there are more. */

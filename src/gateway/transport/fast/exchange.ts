@@ -94,7 +94,6 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** Takes more of the body. @returns false when the client should wait until it is resumed */
   upload(bytes: Buffer): boolean {
-    bodyTurnover.passed(bytes.length);
     const body = this.#body;
     if (body === null) return true;
     body.received += bytes.length;

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { TargetOptions } from '../../forward/target.ts';
 import { isCertificateError } from '../../forward/target-tls.ts';
+import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { type Destination, dial } from './dial.ts';
+import { giveBack } from './spent-bytes.ts';
 
 /** What a connection tells its pool. */
 export interface ConnectionOwner {
@@ -80,6 +82,7 @@ export class UpstreamConnection {
     this.#socket.write(head, 'latin1');
     const flowing = this.#socket.write(body);
     this.#socket.uncork();
+    this.#giveBack(body);
     return flowing;
   }
 
@@ -87,7 +90,15 @@ export class UpstreamConnection {
   sendMore(body: Buffer, complete: boolean): boolean {
     this.#requestComplete = complete;
     this.#waitingSince = null;
-    return this.#socket.write(body);
+    const flowing = this.#socket.write(body);
+    this.#giveBack(body);
+    return flowing;
+  }
+
+  /** Gives the memory of a written piece of a body back, unless the system is still to read from it. */
+  #giveBack(body: Buffer): void {
+    if (this.#socket.writableLength === 0) giveBack(body);
+    else bodyTurnover.passed(body.length);
   }
 
   /** Keeps the bytes that `data` brought from being read into again. @returns how large their buffer is */
