@@ -111,6 +111,7 @@ export const PERMISSIONS = {
 
   listLogEvents: { ...READ, REPORT_ADMIN: 'all' },
   explainDecision: READ,
+  listBusiestTokens: READ,
 } as const satisfies Record<string, Permission>;
 
 export type OperationId = keyof typeof PERMISSIONS;

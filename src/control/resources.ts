@@ -6,6 +6,7 @@ import type { Operation } from './operation.ts';
 import { settingOperations } from './settings/operations.ts';
 import { shareOperations } from './shares/operations.ts';
 import { tokenOperations } from './tokens/operations.ts';
+import { usageOperation } from './usage/operations.ts';
 import { userOperations } from './users/operations.ts';
 import { zoneOperations } from './zones/operations.ts';
 
@@ -20,5 +21,6 @@ export function resources(parts: ControlParts): readonly Operation[] {
     ...agentOperations(parts),
     ...logOperations(parts),
     explainOperation(parts),
+    usageOperation(parts),
   ];
 }

@@ -1,5 +1,6 @@
 import type { LimitLedger } from './limit-ledger.ts';
 import type { LogEvent } from './log-event.ts';
+import type { RequestCounts, TokenRequests } from './request-counts.ts';
 import type { SlotLedger } from './slot-ledger.ts';
 import type { Credential, Share, Token } from './token.ts';
 import type { Agent, User } from './user.ts';
@@ -75,6 +76,12 @@ export interface Touch {
 export interface UsageSink {
   /** Moves each token's last use forward to `usedAt`, never back; unknown tokens are passed over. Rejects with StoreAway. */
   record(touches: readonly Touch[]): Promise<void>;
+  /**
+   * Adds to the requests of each token in the hour of `at`, unless a count with that id was added before and
+   * `COUNT_REMEMBERED_MS` are not over. Of each hour the `TOKENS_KEPT` busiest are kept, for a day. Rejects with
+   * StoreAway; the same count can then be told again.
+   */
+  count(counts: RequestCounts): Promise<void>;
 }
 
 /** An event that many processes may see at the same time, and that must be told once. */
@@ -195,6 +202,11 @@ export interface Management {
   tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]>;
   /** Tokens whose expiry lies before `time` (milliseconds since the epoch) and that are not revoked, soonest first. */
   tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]>;
+  /**
+   * The tokens with the most requests in the hours in which `since` and `until` lie (milliseconds since the epoch, at
+   * most a day apart) and in those between, the busiest first, then in the order of their ids.
+   */
+  busiestTokens(since: number, until: number, limit: number): Promise<readonly TokenRequests[]>;
   /** The token's share; null when it has none of its own. */
   share(tokenId: string): Promise<Share | null>;
   shareById(id: string): Promise<Share | null>;

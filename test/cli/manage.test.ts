@@ -95,6 +95,16 @@ describe('a day with the command line', () => {
     );
   });
 
+  it('lists the busiest tokens', async () => {
+    const { id } = plane.admin.token;
+    await plane.store.count({ id: 'a', at: plane.clock.now(), tokens: [{ tokenId: id, requests: 12345 }] });
+    expect(await run('token top')).toMatch(
+      new RegExp(`^REQUESTS +ID +NAME +OWNER\\n12345 +${id} +a token +${plane.admin.user.login}\\n`),
+    );
+    expect(await json('token top --hours 24 --limit 1')).toMatchObject({ tokens: [{ id }] });
+    await expect(run('token top --hours 25')).rejects.toThrow('hours: must be a whole number from 1 to 24');
+  });
+
   it('changes, deactivates and deletes a zone', async () => {
     expect(await run('zone update plant --name works --gateway 203.0.113.0/24')).toMatch(
       /name +works\n(.*\n)*gateways +203\.0\.113\.0\/24\nproxies +127\.0\.0\.1-127\.0\.0\.1\n/,

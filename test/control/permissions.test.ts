@@ -80,6 +80,7 @@ const TABLE: Readonly<Record<OperationId, string>> = {
   replaceRateLimitSettingsWarningThreshold: 'A A - - - -  - - -  - - -',
   listLogEvents: 'A A - - - A  - - A  - - -',
   explainDecision: 'A A - - - A  - - -  - - -',
+  listBusiestTokens: 'A A - - - A  - - -  - - -',
 };
 
 interface Cell {

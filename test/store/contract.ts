@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { changesContract } from './contract-changes.ts';
 import { commitContract } from './contract-commit.ts';
 import { conditionsContract } from './contract-conditions.ts';
+import { countsContract } from './contract-counts.ts';
 import { eventsContract } from './contract-events.ts';
 import { ledgerContract } from './contract-ledger.ts';
 import { recordsContract } from './contract-records.ts';
@@ -22,6 +23,7 @@ export function operationsContract(name: string, openSite: () => Promise<Site>):
     commitContract(openSite);
     eventsContract(openSite);
     usageContract(openSite);
+    countsContract(openSite);
     ledgerContract(openSite);
     slotsContract(openSite);
   });
@@ -37,6 +39,7 @@ export function storeContract(name: string, openSite: () => Promise<Site>): void
     eventsContract(openSite);
     changesContract(openSite);
     usageContract(openSite);
+    countsContract(openSite);
     ledgerContract(openSite);
     slotsContract(openSite);
   });

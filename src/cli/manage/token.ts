@@ -9,6 +9,7 @@ import { clientFor, type ManageContext, type OutputOptions, print, query, withJs
 import { tokenId } from './named.ts';
 import { type NetworkOptions, networkFrom, withNetwork } from './network.ts';
 import { fields, table } from './table.ts';
+import { addTokenTop } from './token-top.ts';
 
 type Token = z.output<typeof tokenSchema>;
 
@@ -28,6 +29,7 @@ export function addToken(program: Command, context: ManageContext): void {
       const body = await clientFor(context).all(`${TOKENS}${query({ q, type, status, sortBy: sort })}`);
       print(context, options, body, () => table(COLUMNS, z.array(tokenSchema).parse(body)));
     });
+  addTokenTop(token, context);
   withJson(token.command('show <token>').description('Show one token, by id or name.')).action(
     async (name: string, options: OutputOptions) => {
       const client = clientFor(context);

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestCounts } from '../../domain/request-counts.ts';
 import { StoreAway, type Touch, type UsageSink } from '../../domain/store.ts';
 import type { Token } from '../../domain/token.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -11,15 +13,24 @@ export interface UsageQueueOptions {
   readonly size: number;
 }
 
-/** How many touches go to the store in one call. */
+/** How many touches, or tokens' counts, go to the store in one call. */
 const BATCH = 1000;
+
+/** How many calls' counts may wait while the store is away; those of later intervals are then lost. */
+const COUNTS_MAX = 100;
 
 /** A window shorter than this many intervals is renewed by every use, so that a token in use cannot lapse. */
 const SHORT_WINDOW_INTERVALS = 4;
 
+/** What was noted of a token in this interval. */
+interface Use {
+  requests: number;
+}
+
 /**
- * Last use, off the hot path: notes that a token was used, and tells the store in batches. One token waits once,
- * however often it is used. A store that is away delays the writes; what no longer fits is dropped and counted.
+ * Last use, and how often, off the hot path: notes that a token was used, and tells the store in batches. One token
+ * waits once, however often it is used. A store that is away delays the writes; what no longer fits is dropped and
+ * counted. How often is told when the interval is over; a process that dies takes that with it.
  */
 export class UsageQueue {
   readonly #sink: UsageSink;
@@ -27,8 +38,10 @@ export class UsageQueue {
   readonly #options: UsageQueueOptions;
   /** Last use by token id, to be written. */
   #waiting = new Map<string, number>();
-  /** Tokens noted in this interval, which need no second write in it. */
-  readonly #noted = new Set<string>();
+  /** Tokens noted in this interval, which need no second write in it, by id. */
+  #noted = new Map<string, Use>();
+  /** Counts of intervals that are over, to be written. */
+  readonly #counted: RequestCounts[] = [];
   #notedSince: number;
   #dropped = 0;
   #writing: Promise<void> | null = null;
@@ -55,13 +68,16 @@ export class UsageQueue {
   /** Notes that the token was used now. */
   note(token: Token): void {
     const { touchEvery, size } = this.#options;
-    if (this.#noted.has(token.id) && token.windowSeconds * 1000 >= touchEvery * SHORT_WINDOW_INTERVALS)
-      return;
+    const use = this.#noted.get(token.id);
+    if (use !== undefined) {
+      use.requests++;
+      if (token.windowSeconds * 1000 >= touchEvery * SHORT_WINDOW_INTERVALS) return;
+    }
     if (this.#waiting.size >= size && !this.#waiting.has(token.id)) {
       this.#dropped++;
       return;
     }
-    this.#noted.add(token.id);
+    if (use === undefined) this.#noted.set(token.id, { requests: 1 });
     this.#waiting.set(token.id, this.#clock.now());
   }
 
@@ -77,19 +93,40 @@ export class UsageQueue {
   async close(): Promise<void> {
     this.#stopTimer();
     await this.#writing?.catch(ignoreStoreAway);
+    this.#endInterval();
     await this.flush();
   }
 
   #tick(): void {
     const now = this.#clock.monotonic();
     if (now - this.#notedSince >= this.#options.touchEvery) {
-      this.#noted.clear();
+      this.#endInterval();
       this.#notedSince = now;
     }
-    if (this.#waiting.size > 0) this.flush().catch(ignoreStoreAway);
+    if (this.#waiting.size > 0 || this.#counted.length > 0) this.flush().catch(ignoreStoreAway);
+  }
+
+  /** Puts what was counted with what waits to be written, and begins anew. */
+  #endInterval(): void {
+    const uses = [...this.#noted];
+    this.#noted = new Map();
+    const at = this.#clock.now();
+    for (let from = 0; from < uses.length && this.#counted.length < COUNTS_MAX; from += BATCH) {
+      const some = uses.slice(from, from + BATCH);
+      const tokens = some.map(([tokenId, { requests }]) => ({ tokenId, requests }));
+      this.#counted.push({ id: randomUUID(), at, tokens });
+    }
   }
 
   async #write(): Promise<void> {
+    await this.#writeTouches();
+    for (let counts = this.#counted[0]; counts !== undefined; counts = this.#counted[0]) {
+      await this.#sink.count(counts);
+      this.#counted.shift();
+    }
+  }
+
+  async #writeTouches(): Promise<void> {
     while (this.#waiting.size > 0) {
       const batch: Touch[] = [];
       for (const [tokenId, usedAt] of this.#waiting) {

@@ -57,9 +57,14 @@ export class EventLog {
   /** Appends each event whose key was not told of, or no longer holds. */
   report(reports: readonly Report[], now: number): void {
     for (const { event, key, until } of reports) {
-      this.#forgetTold.run(event.published);
-      if (Number(this.#tell.run(key, until).changes) > 0) this.append([event], now);
+      if (this.toldFirst(key, event.published, until)) this.append([event], now);
     }
+  }
+
+  /** Whether nothing was told under that key that holds at `now`; from then on, until `until`, something is. Milliseconds since the epoch. */
+  toldFirst(key: string, now: number, until: number): boolean {
+    this.#forgetTold.run(now);
+    return Number(this.#tell.run(key, until).changes) > 0;
   }
 
   page({ by, order, since, until, after, limit }: EventQuery): EventPage {

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { TokenRequests } from '../../domain/request-counts.ts';
 import type { StoredCredential } from '../records.ts';
 
 const CREDENTIAL = `
@@ -42,11 +43,16 @@ type Prepared<Queries> = Readonly<Record<keyof Queries, StatementSync>>;
 export class Reader {
   readonly #credentials: Prepared<typeof CREDENTIALS>;
   readonly #records: Prepared<typeof RECORDS>;
+  readonly #busiest: StatementSync;
   readonly #dataVersion: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#credentials = prepare(database, CREDENTIALS);
     this.#records = prepare(database, RECORDS);
+    this.#busiest = database.prepare(
+      `SELECT token_id AS tokenId, sum(requests) AS requests FROM token_requests WHERE hour BETWEEN ? AND ?
+        GROUP BY token_id ORDER BY requests DESC, tokenId LIMIT ?`,
+    );
     this.#dataVersion = database.prepare('PRAGMA data_version');
   }
 
@@ -56,6 +62,11 @@ export class Reader {
 
   records(query: keyof typeof RECORDS, ...values: (string | number)[]): string[] {
     return this.#records[query].all(...values).map((row) => String(row['record']));
+  }
+
+  /** The tokens with the most requests in these hours and between them. */
+  busiest(firstHour: number, lastHour: number, limit: number): TokenRequests[] {
+    return this.#busiest.all(firstHour, lastHour, limit) as unknown as TokenRequests[];
   }
 
   /** A number that changes when another connection has written to the file. */

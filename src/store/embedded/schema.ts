@@ -83,6 +83,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE told (key TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX told_until ON told (until);
   `,
+  // How often tokens are used, by the hour since the epoch.
+  `
+  CREATE TABLE token_requests (
+    hour INTEGER NOT NULL, token_id TEXT NOT NULL, requests INTEGER NOT NULL, PRIMARY KEY (hour, token_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** SQLite's name for a database that is no file and ends with its connection. */

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { InProcessLedger } from '../../domain/limit-window.ts';
+import { hourOf, type RequestCounts, type TokenRequests } from '../../domain/request-counts.ts';
 import { InProcessSlots } from '../../domain/slot-count.ts';
 import {
   type ChangeListener,
@@ -88,6 +89,10 @@ class EmbeddedStore implements Store {
     return this.#ask(() => this.#writer.touch(touches));
   }
 
+  count(counts: RequestCounts): Promise<void> {
+    return this.#ask(() => this.#writer.count(counts));
+  }
+
   async commit(mutations: readonly Mutation[]): Promise<void> {
     const plan = planCommit(mutations);
     const changes = await this.#ask(() => this.#writer.commit(plan));
@@ -166,6 +171,10 @@ class EmbeddedStore implements Store {
 
   tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]> {
     return this.#ask(() => this.#reader.credentials('ofZone', zoneId, limit).map(tokenFrom));
+  }
+
+  busiestTokens(since: number, until: number, limit: number): Promise<readonly TokenRequests[]> {
+    return this.#ask(() => this.#reader.busiest(hourOf(since), hourOf(until), limit));
   }
 
   share(tokenId: string): Promise<Share | null> {

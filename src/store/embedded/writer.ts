@@ -1,4 +1,11 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import {
+  COUNT_REMEMBERED_MS,
+  HOURS_KEPT,
+  hourOf,
+  type RequestCounts,
+  TOKENS_KEPT,
+} from '../../domain/request-counts.ts';
 import type { Change, RecordMutation, Report, Touch } from '../../domain/store.ts';
 import type { Token } from '../../domain/token.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -33,6 +40,7 @@ export class Writer {
   readonly #index: Readonly<Record<'secret' | 'zone', StatementSync>>;
   readonly #remove: Readonly<Record<'zone' | 'agent' | 'token' | 'share', StatementSync>>;
   readonly #touch: StatementSync;
+  readonly #requests: Readonly<Record<'add' | 'cut' | 'forget', StatementSync>>;
 
   constructor(database: DatabaseSync, events: EventLog, clock: Clock) {
     const sql = (text: string) => database.prepare(text);
@@ -82,6 +90,14 @@ export class Writer {
     this.#touch = sql(
       'UPDATE token SET last_used_at = :usedAt WHERE id = :tokenId AND (last_used_at IS NULL OR last_used_at < :usedAt)',
     );
+    this.#requests = {
+      add: sql(`INSERT INTO token_requests (hour, token_id, requests) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET requests = requests + excluded.requests`),
+      cut: sql(`DELETE FROM token_requests WHERE hour = :hour AND token_id IN (
+        SELECT token_id FROM token_requests WHERE hour = :hour
+        ORDER BY requests DESC, token_id LIMIT -1 OFFSET ${TOKENS_KEPT})`),
+      forget: sql('DELETE FROM token_requests WHERE hour <= ?'),
+    };
   }
 
   /**
@@ -105,6 +121,17 @@ export class Writer {
   touch(touches: readonly Touch[]): void {
     inTransaction(this.#database, () => {
       for (const { tokenId, usedAt } of touches) this.#touch.run({ tokenId, usedAt });
+    });
+  }
+
+  /** Adds to the requests of an hour, once for each count; one commit for all. */
+  count({ id, at, tokens }: RequestCounts): void {
+    const hour = hourOf(at);
+    inTransaction(this.#database, () => {
+      if (!this.#events.toldFirst(`counted ${id}`, at, at + COUNT_REMEMBERED_MS)) return;
+      for (const { tokenId, requests } of tokens) this.#requests.add.run(hour, tokenId, requests);
+      this.#requests.cut.run({ hour });
+      this.#requests.forget.run(hourOf(this.#clock.now()) - HOURS_KEPT);
     });
   }
 

@@ -145,6 +145,31 @@ end
 return found`,
 );
 
+/** KEYS: the sets of some hours. ARGV: how many tokens. Answers with token ids and their requests in turn, the busiest first. */
+export const BUSIEST_TOKENS = script(
+  [],
+  `
+local sums, ids = {}, {}
+for _, hour in ipairs(KEYS) do
+  local entries = redis.call('ZRANGE', hour, 0, -1, 'WITHSCORES')
+  for i = 1, #entries, 2 do
+    local id = entries[i]
+    if not sums[id] then ids[#ids + 1] = id end
+    sums[id] = (sums[id] or 0) + tonumber(entries[i + 1])
+  end
+end
+table.sort(ids, function(a, b)
+  if sums[a] ~= sums[b] then return sums[a] > sums[b] end
+  return a < b
+end)
+local found = {}
+for i = 1, math.min(#ids, tonumber(ARGV[1])) do
+  found[#found + 1] = ids[i]
+  found[#found + 1] = sums[ids[i]]
+end
+return found`,
+);
+
 /** ARGV: login keys. Answers in their order. */
 export const USERS_BY_LOGIN = script(
   ['userLogins', 'user'],

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
 import { LeasedSlots } from '../../domain/leased-slots.ts';
 import type { RedisPlace } from '../../domain/redis-url.ts';
+import type { RequestCounts, TokenRequests } from '../../domain/request-counts.ts';
 import type {
   ChangeListener,
   EventPage,
@@ -29,6 +30,7 @@ import { type FitnessFinding, judgeFitness, type ServerFacts } from './fitness.t
 import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
 import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
+import { RequestHours } from './request-hours.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
 import { askAllFacts, askFacts } from './server-facts.ts';
@@ -74,6 +76,7 @@ class ConnectedStore implements RedisStore {
   readonly #subscription: Subscription;
   readonly #committer: Committer;
   readonly #events: EventLog;
+  readonly #requestHours: RequestHours;
   readonly #listeners = new Listeners();
 
   constructor(options: RedisStoreOptions) {
@@ -87,6 +90,7 @@ class ConnectedStore implements RedisStore {
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
     this.slots = new LeasedSlots(new RedisSlotSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
+    this.#requestHours = new RequestHours(this.#connection, prefix);
   }
 
   async firstAttempt(): Promise<void> {
@@ -116,6 +120,10 @@ class ConnectedStore implements RedisStore {
       const flat = batch.flatMap(({ tokenId, usedAt }) => [tokenId, usedAt]);
       await this.#run(TOUCH, jsonText(flat));
     }
+  }
+
+  count(counts: RequestCounts): Promise<void> {
+    return this.#requestHours.count(counts);
   }
 
   async commit(mutations: readonly Mutation[]): Promise<void> {
@@ -195,6 +203,10 @@ class ConnectedStore implements RedisStore {
 
   async tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {
     return tokensFrom(await this.#run(reads.TOKENS_EXPIRING, time, limit));
+  }
+
+  busiestTokens(since: number, until: number, limit: number): Promise<readonly TokenRequests[]> {
+    return this.#requestHours.busiest(since, until, limit);
   }
 
   async share(tokenId: string): Promise<Share | null> {

@@ -325,6 +325,23 @@ for _, report in ipairs(cjson.decode(ARGV[1])) do
 end`,
 );
 
+/**
+ * Adds to the requests of an hour. KEYS after the named one: the hour's set. ARGV: under what the count is told once,
+ * its moment, until when it is remembered; how many tokens are kept, for how long in milliseconds; a JSON list of
+ * token ids and requests in turn.
+ */
+export const COUNT = script(
+  ['told'],
+  `
+redis.call('ZREMRANGEBYSCORE', told, '-inf', ARGV[2])
+if redis.call('ZADD', told, 'NX', ARGV[3], ARGV[1]) == 0 then return end
+local hour, counts = KEYS[2], cjson.decode(ARGV[6])
+for i = 1, #counts, 2 do redis.call('ZADD', hour, 'INCR', counts[i + 1], counts[i]) end
+local least = redis.call('ZRANGE', hour, 0, -1 - ARGV[4])
+if #least > 0 then redis.call('ZREM', hour, unpack(least)) end
+redis.call('PEXPIRE', hour, ARGV[5])`,
+);
+
 /** Removes some of the events that happened before a moment. ARGV: that moment, as in the index; how many. Answers with how many there were. */
 export const PURGE_EVENTS = script(
   APPEND_KEYS,

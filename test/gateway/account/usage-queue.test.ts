@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RequestCounts } from '../../../src/domain/request-counts.ts';
 import { type Store, StoreAway, type Touch, type UsageSink } from '../../../src/domain/store.ts';
 import { DEFAULT_TOKEN_WINDOW_SECONDS, unusable } from '../../../src/domain/token.ts';
 import { UsageQueue } from '../../../src/gateway/account/usage-queue.ts';
@@ -14,7 +15,10 @@ const DAY = 24 * HOUR;
 /** A real store's sink that counts what reaches it and can be away. */
 class SteeredSink implements UsageSink {
   readonly batches: (readonly Touch[])[] = [];
+  readonly counts: RequestCounts[] = [];
   away = false;
+  /** Whether counts are taken and the answer does not arrive. */
+  losesAnswers = false;
   readonly #sink: UsageSink;
 
   constructor(sink: UsageSink) {
@@ -25,6 +29,13 @@ class SteeredSink implements UsageSink {
     if (this.away) throw new StoreAway('away, as the test wants it');
     this.batches.push(touches);
     await this.#sink.record(touches);
+  }
+
+  async count(counts: RequestCounts): Promise<void> {
+    if (this.away) throw new StoreAway('away, as the test wants it');
+    this.counts.push(counts);
+    await this.#sink.count(counts);
+    if (this.losesAnswers) throw new StoreAway('the answer was lost, as the test wants it');
   }
 }
 
@@ -99,6 +110,46 @@ describe('last use', () => {
     queue.note(token);
     await queue.close();
     expect(await lastUse()).toBe(clock.now());
+  });
+});
+
+describe('how often a token was used', () => {
+  const busiest = () => store.busiestTokens(clock.now() - HOUR, clock.now(), 10);
+
+  it('is in the store when the interval is over, in one call for all tokens, and nothing of it before', async () => {
+    const other = aToken(owner.id).token;
+    for (let request = 0; request < 5; request++) queue.note(token);
+    for (let request = 0; request < 7; request++) queue.note(other);
+    await advance(TOUCH - FLUSH);
+    expect(sink.counts).toEqual([]);
+    await advance(FLUSH);
+    expect(sink.counts).toHaveLength(1);
+    expect(await busiest()).toEqual([
+      { tokenId: other.id, requests: 7 },
+      { tokenId: token.id, requests: 5 },
+    ]);
+    await advance(TOUCH);
+    expect(sink.counts).toHaveLength(1);
+  });
+
+  it('is written when the queue is closed', async () => {
+    queue.note(token);
+    queue.note(token);
+    await queue.close();
+    expect(await busiest()).toEqual([{ tokenId: token.id, requests: 2 }]);
+  });
+
+  it('waits while the store is away, and is added once though the answer was lost', async () => {
+    queue.note(token);
+    sink.away = true;
+    for (let second = 0; second < TOUCH / FLUSH; second++) await advance(FLUSH);
+    sink.away = false;
+    sink.losesAnswers = true;
+    await expect(queue.flush()).rejects.toThrow(StoreAway);
+    sink.losesAnswers = false;
+    await queue.flush();
+    expect(sink.counts.map(({ id }) => id)).toEqual([sink.counts[0]?.id, sink.counts[0]?.id]);
+    expect(await busiest()).toEqual([{ tokenId: token.id, requests: 1 }]);
   });
 });
 
