@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly windowSeconds: number;
   /** Requests under way at once from everybody together; null, or left out, where any number may be. */
   readonly concurrent?: number | null;
+  /** Where requests under way count in place of here, for a path that can be read in two ways. */
+  readonly slotsAt?: ConcurrentEndpoint;
 }
 
 /** An endpoint that has a maximum. */
@@ -31,4 +33,9 @@ export type ConcurrentEndpoint = Endpoint & { readonly concurrent: number };
 
 export function isConcurrent(endpoint: Endpoint): endpoint is ConcurrentEndpoint {
   return typeof endpoint.concurrent === 'number';
+}
+
+/** The endpoint at which a request counts while it is under way; null where any number may be. */
+export function slotsOf(endpoint: Endpoint): ConcurrentEndpoint | null {
+  return endpoint.slotsAt ?? (isConcurrent(endpoint) ? endpoint : null);
 }

@@ -1,7 +1,7 @@
 import { type AddressChain, readChain } from '../domain/address-chain.ts';
 import type { AddressSet } from '../domain/address-set.ts';
 import type { Blocklist } from '../domain/blocklist.ts';
-import { type Endpoint, isConcurrent } from '../domain/endpoint.ts';
+import { type Endpoint, slotsOf } from '../domain/endpoint.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import { isSlot, type Slot } from '../domain/slot-ledger.ts';
 import type { Credential } from '../domain/token.ts';
@@ -102,8 +102,9 @@ export function createGate(parts: GateParts): Gate {
       const facts = { credential, client, endpoint: endpoint.name, retryAfterSeconds: retryAfter(outside) };
       return reject(outside, facts);
     }
-    if (!isConcurrent(endpoint)) return spend(arrival, credential, client, endpoint, null);
-    const held = concurrency.hold(credential, endpoint);
+    const crowded = slotsOf(endpoint);
+    if (crowded === null) return spend(arrival, credential, client, endpoint, null);
+    const held = concurrency.hold(credential, crowded);
     if (held instanceof Promise)
       return held.then((late) => afterHold(arrival, credential, client, endpoint, late));
     return afterHold(arrival, credential, client, endpoint, held);
@@ -118,7 +119,7 @@ export function createGate(parts: GateParts): Gate {
   ): Decision | Promise<Decision> {
     if (held !== 'store-away' && isSlot(held)) return spend(arrival, credential, client, endpoint, held);
     arrival.times.limited = clock.monotonic();
-    const facts = { credential, client, endpoint: endpoint.name };
+    const facts = { credential, client, endpoint: (slotsOf(endpoint) ?? endpoint).name };
     if (held === 'store-away') {
       return reject('limit.store-away', { ...facts, retryAfterSeconds: STORE_AWAY_RETRY_SECONDS });
     }

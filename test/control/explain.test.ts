@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explanationSchema } from '../../src/control/explain/operations.ts';
 import type { NetworkCondition } from '../../src/domain/network-condition.ts';
+import { isSlot } from '../../src/domain/slot-ledger.ts';
 import { aShare, aZone } from '../support/records.ts';
 import { type ControlPlane, type Person, startControlPlane } from './control-plane.ts';
 import { STORES } from './stores.ts';
 
-const ENDPOINTS = 'endpoints: [{ name: users, match: "GET /api/v1/users/**", max: 6, window: 60s }]';
+const ENDPOINTS = `endpoints:
+  - { name: users, match: "GET /api/v1/users/**", max: 6, window: 60s }
+  - { name: reports, match: "GET /reports", max: unlimited, concurrent: 4 }`;
 const office = aZone(['203.0.113.0/24'], {
   name: 'office',
   proxies: [{ type: 'CIDR', value: '198.51.100.0/24' }],
@@ -77,6 +80,38 @@ describe.each(STORES)('an explanation over %s', (_, open) => {
     }
     await plane.store.ledger.spend({ endpoint, tokenId: token.id, share: 3 });
     expect(await explain(person)).toMatchObject({ decision: 'reject', code: 'limit.token', status: 429 });
+  });
+
+  it('says how many requests are under way and how many may be, and holds no slot for it', async () => {
+    const person = await plane.person([]);
+    const reports = { name: 'reports', max: null, windowSeconds: 60, concurrent: 4 };
+    const request = { endpoint: reports, tokenId: person.token.id, share: 2 };
+    const ask = (path = '/reports') => explain(person, { path });
+    const limit = { endpoint: 'reports', max: 4, percentage: 50, share: 2, ofToken: 0, ofEveryone: 0 };
+    expect((await explain(person)).limit?.concurrent).toBeNull();
+    for (let asked = 0; asked < 3; asked += 1) {
+      expect((await ask()).limit?.concurrent).toEqual({ ...limit, refusedBy: null });
+    }
+    expect((await ask('/reports%3Bx')).limit).toMatchObject({
+      endpoint: 'unmatched',
+      concurrent: { endpoint: 'reports' },
+    });
+    const held = [await plane.store.slots.hold(request), await plane.store.slots.hold(request)];
+    expect(await ask()).toMatchObject({
+      decision: 'reject',
+      code: 'limit.concurrent-token',
+      status: 429,
+      limit: { concurrent: { ofToken: 2, ofEveryone: 2, refusedBy: 'limit.concurrent-token' } },
+    });
+    const others = { ...request, tokenId: 'another' };
+    held.push(await plane.store.slots.hold(others), await plane.store.slots.hold(others));
+    const newcomer = await plane.person([]);
+    expect(await explain(newcomer, { path: '/reports' })).toMatchObject({
+      code: 'limit.concurrent-endpoint',
+      limit: { concurrent: { ofToken: 0, ofEveryone: 4, refusedBy: 'limit.concurrent-endpoint' } },
+    });
+    for (const slot of held) if (isSlot(slot)) slot.release();
+    await expect.poll(async () => (await ask()).limit?.concurrent).toEqual({ ...limit, refusedBy: null });
   });
 
   it('says why a token cannot be used, before anything else', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type Endpoint, slotsOf } from '../../src/domain/endpoint.ts';
 import { compileEndpoints } from '../../src/domain/endpoint-match.ts';
 import { tightestReading } from '../../src/domain/endpoint-readings.ts';
 
@@ -48,3 +49,41 @@ test.each([
 test('of two endpoints the tighter is the one with fewer requests a second, not with the smaller number', () => {
   expect(find('GET', '/named%3F/x').name).toBe('slow');
 });
+
+/** Two endpoints of which the one can be taken for the other: `/one%3Bx` and `/one`. */
+function readings(one: Partial<Endpoint>, below: Partial<Endpoint>) {
+  const limits = { max: null, windowSeconds: 60 };
+  const found = tightestReading(
+    compileEndpoints([{ ...limits, ...one, name: 'one', match: ['* /one'] }], {
+      ...limits,
+      ...below,
+      name: 'below',
+      match: [],
+    }),
+  )('GET', '/one%3Bx');
+  const crowded = slotsOf(found);
+  return { rate: found.name, slots: crowded === null ? null : [crowded.name, crowded.concurrent] };
+}
+
+test.each([
+  ['neither has a maximum', {}, {}, 'below', null],
+  ['one has', { concurrent: 5 }, {}, 'below', ['one', 5]],
+  ['the other has', {}, { concurrent: 5 }, 'below', ['below', 5]],
+  ['one has the smaller', { concurrent: 5 }, { concurrent: 6 }, 'below', ['one', 5]],
+  ['the other has the smaller', { concurrent: 6 }, { concurrent: 5 }, 'below', ['below', 5]],
+  ['both have the same', { concurrent: 5 }, { concurrent: 5 }, 'below', ['below', 5]],
+  [
+    'both have the same and one the tighter rate',
+    { concurrent: 5, max: 9 },
+    { concurrent: 5 },
+    'one',
+    ['one', 5],
+  ],
+  ['one has the smaller and the other the tighter rate', { concurrent: 5 }, { max: 9 }, 'below', ['one', 5]],
+  ['the other has the smaller and one the tighter rate', { max: 9 }, { concurrent: 5 }, 'one', ['below', 5]],
+])(
+  'a path that can be read in two ways counts at the smaller maximum of requests under way where %s',
+  (_, one, below, rate, slots) => {
+    expect(readings(one, below)).toEqual({ rate, slots });
+  },
+);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compileAddressSet } from '../../src/domain/address-set.ts';
 import { compileEndpoints } from '../../src/domain/endpoint-match.ts';
+import { tightestReading } from '../../src/domain/endpoint-readings.ts';
 import { mintSecret } from '../../src/domain/secret.ts';
 import type { Store } from '../../src/domain/store.ts';
 import type { Token } from '../../src/domain/token.ts';
@@ -25,6 +26,7 @@ const OUTSIDE = '198.51.100.7';
 const users = { name: 'users', match: ['* /users/**'], max: 10, windowSeconds: 60 };
 const keys = { name: 'keys', match: ['GET /keys'], max: null, windowSeconds: 60 };
 const reports = { name: 'reports', match: ['GET /reports'], max: 6, windowSeconds: 60, concurrent: 4 };
+const exports = { name: 'exports', match: ['GET /exports'], max: null, windowSeconds: 60, concurrent: 4 };
 const unmatched = { name: 'unmatched', match: [], max: 100, windowSeconds: 60 };
 
 let clock: ManualClock;
@@ -55,7 +57,7 @@ beforeEach(async () => {
     ),
     trustedProxies,
     zones: new ZoneStage(new ZoneDirectory(store, clock, breaker, fresh)),
-    endpointOf: compileEndpoints([users, keys, reports], unmatched),
+    endpointOf: tightestReading(compileEndpoints([users, keys, reports, exports], unmatched)),
     limits: new LimitStage(store.ledger, store.ledger, clock, breaker, limitOptions),
     concurrency: new ConcurrencyStage(store.slots, store.slots, breaker, limitOptions),
     clock,
@@ -251,6 +253,16 @@ describe('the gate', () => {
       expect(codeOf(await ask(secret, { path: '/reports' }))).toBe('limit.token');
     }
     expect(await store.slots.count(reports, token.id)).toEqual({ all: 0, own: 0 });
+  });
+
+  it('holds the slot where the path is read as the endpoint that may have fewer under way', async () => {
+    const { token, secret } = await issue();
+    const asked = () => ask(secret, { path: '/exports%3Bx' });
+    for (let begun = 0; begun < 2; begun += 1) {
+      expect(await asked()).toMatchObject({ kind: 'permit', endpoint: { name: 'unmatched' } });
+    }
+    expect(await asked()).toMatchObject({ code: 'limit.concurrent-token', endpoint: 'exports' });
+    expect(await store.slots.count(exports, token.id)).toEqual({ all: 2, own: 2 });
   });
 
   it('gives the slot back where counting the rate fails for a bug', async () => {

@@ -3,7 +3,7 @@ import { formatAddress } from '../../domain/address.ts';
 import { type AddressChain, readChain } from '../../domain/address-chain.ts';
 import { type AddressSet, compileAddressSet } from '../../domain/address-set.ts';
 import { compileBlocklist } from '../../domain/blocklist.ts';
-import { type ConcurrentEndpoint, type Endpoint, isConcurrent, isLimited } from '../../domain/endpoint.ts';
+import { type ConcurrentEndpoint, type Endpoint, isLimited, slotsOf } from '../../domain/endpoint.ts';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { ALL_IP_ZONES } from '../../domain/network-condition.ts';
 import { compileNetwork } from '../../domain/network-match.ts';
@@ -128,7 +128,8 @@ async function explainLimit(gate: GateFacts, { token, share }: Credential, endpo
     windowSeconds: endpoint.windowSeconds,
     percentage,
   };
-  const concurrent = isConcurrent(endpoint) ? await explainSlots(gate, { token, share }, endpoint) : null;
+  const crowded = slotsOf(endpoint);
+  const concurrent = crowded === null ? null : await explainSlots(gate, { token, share }, crowded);
   const crowdedBy = concurrent?.refusedBy ?? null;
   if (!isLimited(endpoint)) {
     const nothing = { share: null, leftOfShare: null, leftOfEndpoint: null, resetAt: null };
@@ -162,5 +163,6 @@ async function explainSlots(
   const { all, own } = await gate.slots.count(endpoint, token.id);
   const refusedBy: RejectionCode | null =
     own >= most ? 'limit.concurrent-token' : all >= endpoint.concurrent ? 'limit.concurrent-endpoint' : null;
-  return { max: endpoint.concurrent, percentage, share: most, ofToken: own, ofEveryone: all, refusedBy };
+  const { name, concurrent: max } = endpoint;
+  return { endpoint: name, max, percentage, share: most, ofToken: own, ofEveryone: all, refusedBy };
 }

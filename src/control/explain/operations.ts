@@ -53,6 +53,11 @@ export const explanationSchema = z.object({
       resetAt: z.string().nullable().describe('When the open window ends; null when none is open.'),
       concurrent: z
         .object({
+          endpoint: z
+            .string()
+            .describe(
+              'That of the limit, unless the path can be read in two ways and another is tighter here.',
+            ),
           max: z.int(),
           percentage: z.int(),
           share: z.int().describe("The token's share, in requests at once."),
