@@ -23,8 +23,11 @@ export interface SlotUpstream {
   close(): Promise<void>;
 }
 
+/** How long a brief request takes, in milliseconds: long enough for others to come meanwhile. */
+const BRIEF_MS = 5;
+
 /**
- * `/…/head/NAME` gets the head of an answer, `/…/events/NAME` the beginning of an event stream, `/…/retried/NAME` is
+ * `/…/brief` is answered a little later. `/…/head/NAME` gets the head of an answer, `/…/events/NAME` the beginning of an event stream, `/…/retried/NAME` is
  * reset the first time and answered like `head` then; any other is left without an answer.
  */
 export async function startSlotUpstream(): Promise<SlotUpstream> {
@@ -46,6 +49,16 @@ export async function startSlotUpstream(): Promise<SlotUpstream> {
   };
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const [name = '', how = ''] = (request.url ?? '').split('/').reverse();
+    if (name === 'brief') {
+      open += 1;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        // Before the gateway can know, which may then send the next one.
+        open -= 1;
+        response.end('the end');
+      }, BRIEF_MS);
+      return;
+    }
     if (how === 'retried' && !reset.has(name)) {
       reset.add(name);
       request.socket.resetAndDestroy();
