@@ -1,98 +1,107 @@
 /**
- * What one budget for a whole fleet costs: four gateway processes and a real Redis, asked for more than there is.
- * Prints a table (docs/limits.md). Wants `redis-server` on the PATH, or TEST_REDIS_SERVER.
+ * What one budget for a whole fleet costs: four gateways and a real Redis, asked for more than there is. First whole
+ * gateways over HTTP, then their ledgers alone (docs/benchmarks.md, docs/limits.md). Wants `redis-server` on the PATH,
+ * or TEST_REDIS_SERVER.
  */
-import { Redis } from 'ioredis';
-import { shareOf } from '../src/domain/share.ts';
-import { startRedis } from '../test/support/redis-server.ts';
-import { Child } from './child.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type FleetExtent, type FleetRow, measureGateways } from './fleet/gateways.ts';
+import { LEDGER_HEAD, measureLedgers } from './fleet/ledger.ts';
+import { MAXIMA, SCENARIOS } from './fleet/scenarios.ts';
 import { describeMachine } from './machine.ts';
-import type { FleetCounts, FleetGateway } from './processes/fleet-gateway.ts';
+import { wholeNumber } from './options.ts';
+import { writeResults } from './results.ts';
 import { table } from './table.ts';
 
-const GATEWAYS = 4;
-const WINDOW_SECONDS = 60;
-/** Long enough to use up every budget here; it ends when nobody was admitted for two seconds. */
-const LOAD_SECONDS = 30;
-/** How long all have been refused for when it is counted what that costs. */
-const REFUSED_SECONDS = 1;
-const MAXIMA = [600, 6_000, 60_000];
-
-interface Scenario {
-  readonly name: string;
-  readonly tokens: readonly string[];
-  /** The share of each token, in percent. */
-  readonly percentage: number;
+interface Options {
+  readonly only: 'all' | 'gateways' | 'ledgers';
+  readonly gateways: number;
+  readonly window: number;
+  readonly connections: number;
+  readonly maxima: readonly number[];
+  readonly smoke: boolean;
 }
 
-const SCENARIOS: readonly Scenario[] = [
-  { name: 'one hot token with 100 %', tokens: ['hot'], percentage: 100 },
-  {
-    name: '100 tokens with 50 % each',
-    tokens: Array.from({ length: 100 }, (_, i) => `t${i}`),
-    percentage: 50,
-  },
-  { name: 'two tokens with 75 % each', tokens: ['a', 'b'], percentage: 75 },
+const HEAD = [
+  'whole gateways',
+  'maximum',
+  'admitted',
+  'of it',
+  'refused',
+  'commands/admitted',
+  'commands/refused',
+  'p99 of limit µs',
 ];
 
-const sum = (counts: readonly FleetCounts[], of: (each: FleetCounts) => number) =>
-  counts.reduce((total, each) => total + of(each), 0);
+const options = new Command('npm run bench:fleet --')
+  .description('Measures what budgets that a fleet shares admit, and what they cost.')
+  .addOption(new Option('--only <part>', 'one part').choices(['all', 'gateways', 'ledgers']).default('all'))
+  .option('--gateways <number>', 'how many gateways share the budgets', wholeNumber(16), 4)
+  .option('--window <seconds>', 'length of the window; 10 to 20 keep the run short', wholeNumber(3600), 20)
+  .option('--connections <number>', 'connections to each gateway', wholeNumber(1024), 16)
+  .option('--maxima <numbers>', 'maxima of a window, separated by commas', wholeNumbers, MAXIMA)
+  .option('--smoke', 'two gateways and one short window, to see that it works', false)
+  .parse()
+  .opts<Options>();
 
-const server = await startRedis();
-const raw = new Redis(server.url);
-const gateways = Array.from({ length: GATEWAYS }, () =>
-  Child.start<FleetGateway>(new URL('./processes/fleet-gateway.ts', import.meta.url)),
-);
-try {
-  await Promise.all(gateways.map((gateway) => gateway.ask('open', server.url)));
-  const rows: string[][] = [];
-  for (const scenario of SCENARIOS) for (const max of MAXIMA) rows.push(await measure(scenario, max));
-  const headings = [
-    'who asks',
-    'maximum',
-    'admitted',
-    'of it',
-    'commands/admitted',
-    'commands/refused',
-    'refused',
-    'p99 leased µs',
-  ];
-  process.stdout.write(`${describeMachine()}\n\n${table(headings, rows)}\n`);
-  await Promise.all(gateways.map((gateway) => gateway.ask('close', undefined)));
-} finally {
-  await Promise.all(gateways.map((gateway) => gateway.end()));
-  raw.disconnect();
-  await server.stop();
+const machine = describeMachine();
+process.stdout.write(`${machine}\n`);
+if (options.smoke) {
+  process.stdout.write(`\n${format(await measureGateways(smokeExtent()))}\n`);
+} else {
+  if (options.only !== 'ledgers') await reportGateways({ ...options, scenarios: SCENARIOS });
+  if (options.only !== 'gateways') process.stdout.write(`\n${table(LEDGER_HEAD, await measureLedgers())}\n`);
 }
 
-async function measure({ name, tokens, percentage }: Scenario, max: number): Promise<string[]> {
-  const endpoint = { name: `${name} ${max}`, max, windowSeconds: WINDOW_SECONDS };
-  const load = { endpoint, tokens, share: shareOf(max, percentage) };
-  const before = await scriptCalls();
-  const spent = await askAll({ ...load, seconds: LOAD_SECONDS });
-  const between = await scriptCalls();
-  const refused = await askAll({ ...load, seconds: REFUSED_SECONDS });
-  const after = await scriptCalls();
-  const admitted = sum(spent, (each) => each.admitted) + sum(refused, (each) => each.admitted);
-  const turnedAway = sum(refused, (each) => each.refused);
-  const leased = spent.flatMap(({ leasedP99 }) => leasedP99 ?? []);
-  return [
-    name,
-    String(max),
-    `${admitted}${admitted > max ? ' TOO MANY' : ''}`,
-    `${((admitted / max) * 100).toFixed(2)} %`,
-    ((between - before) / admitted).toFixed(4),
-    ((after - between) / turnedAway).toFixed(6),
-    String(turnedAway),
-    leased.length === 0 ? '–' : Math.max(...leased).toFixed(1),
-  ];
+function smokeExtent(): FleetExtent {
+  return { gateways: 2, window: 3, connections: 4, maxima: [50], scenarios: SCENARIOS.slice(0, 1) };
 }
 
-function askAll(load: Parameters<FleetGateway['load']>[0]): Promise<FleetCounts[]> {
-  return Promise.all(gateways.map((gateway) => gateway.ask('load', load)));
+async function reportGateways(extent: FleetExtent): Promise<void> {
+  const rows = await measureGateways(extent);
+  const { gateways, window, connections } = extent;
+  process.stdout.write(
+    `Gateways: ${gateways}; window: ${window} s; connections to each: ${connections}\n\n${format(rows)}\n`,
+  );
+  const takenAt = new Date().toISOString();
+  writeResults('fleet', { takenAt, machine, gateways, window, connections, rows }, [
+    {
+      name: 'admitted',
+      title: 'What a fleet admits of a maximum',
+      unit: '% of it',
+      bars: rows.map(({ name, max, admitted }) => ({
+        name: `${name}, ${max}`,
+        value: (admitted / max) * 100,
+      })),
+    },
+  ]);
 }
 
-async function scriptCalls(): Promise<number> {
-  const stats = await raw.info('commandstats');
-  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+function format(rows: readonly FleetRow[]): string {
+  return table(
+    HEAD,
+    rows.map((row) => [
+      row.name,
+      String(row.max),
+      String(row.admitted),
+      shareUsed(row),
+      String(row.refused),
+      row.callsPerAdmitted.toFixed(4),
+      row.callsPerRefused?.toFixed(6) ?? '–',
+      `≤ ${row.limitP99Us.toFixed(0)}`,
+    ]),
+  );
+}
+
+/** What was admitted of the maximum, and why that says nothing where it does not. */
+function shareUsed({ admitted, max, usedUp, windows }: FleetRow): string {
+  const part = `${((admitted / max) * 100).toFixed(2)} %`;
+  if (windows > 1) return `${part} (${windows} windows)`;
+  return usedUp ? part : `${part} (too little load)`;
+}
+
+function wholeNumbers(text: string): number[] {
+  const read = wholeNumber(10_000_000);
+  const all = text.split(',').map(read);
+  if (all.length === 0) throw new InvalidArgumentError('At least one number is needed.');
+  return all;
 }

@@ -1,0 +1,81 @@
+/** What the ledgers alone cost, without HTTP: four processes that ask theirs all the time. */
+import { Redis } from 'ioredis';
+import { shareOf } from '../../src/domain/share.ts';
+import { startRedis } from '../../test/support/redis-server.ts';
+import { Child } from '../child.ts';
+import type { FleetCounts, FleetGateway } from '../processes/fleet-gateway.ts';
+import { MAXIMA, SCENARIOS, type Scenario } from './scenarios.ts';
+import { scriptCalls } from './script-calls.ts';
+
+const GATEWAYS = 4;
+const WINDOW_SECONDS = 60;
+/** Long enough to use up every budget here; it ends when nobody was admitted for two seconds. */
+const LOAD_SECONDS = 30;
+/** How long all have been refused for when it is counted what that costs. */
+const REFUSED_SECONDS = 1;
+
+export const LEDGER_HEAD = [
+  'ledgers alone',
+  'maximum',
+  'admitted',
+  'of it',
+  'commands/admitted',
+  'commands/refused',
+  'refused',
+  'p99 leased µs',
+];
+
+/** The rows of the table. Wants `redis-server` on the PATH, or TEST_REDIS_SERVER. */
+export async function measureLedgers(): Promise<string[][]> {
+  const server = await startRedis();
+  const redis = new Redis(server.url);
+  const gateways = Array.from({ length: GATEWAYS }, () =>
+    Child.start<FleetGateway>(new URL('../processes/fleet-gateway.ts', import.meta.url)),
+  );
+  try {
+    await Promise.all(gateways.map((gateway) => gateway.ask('open', server.url)));
+    const rows: string[][] = [];
+    for (const scenario of SCENARIOS)
+      for (const max of MAXIMA) rows.push(await measure(gateways, redis, scenario, max));
+    await Promise.all(gateways.map((gateway) => gateway.ask('close', undefined)));
+    return rows;
+  } finally {
+    await Promise.all(gateways.map((gateway) => gateway.end()));
+    redis.disconnect();
+    await server.stop();
+  }
+}
+
+async function measure(
+  gateways: readonly Child<FleetGateway>[],
+  redis: Redis,
+  { name, tokens, percentage }: Scenario,
+  max: number,
+): Promise<string[]> {
+  const endpoint = { name: `${name} ${max}`, max, windowSeconds: WINDOW_SECONDS };
+  const load = { endpoint, tokens, share: shareOf(max, percentage) };
+  const askAll = (seconds: number) =>
+    Promise.all(gateways.map((gateway) => gateway.ask('load', { ...load, seconds })));
+  const before = await scriptCalls(redis);
+  const spent = await askAll(LOAD_SECONDS);
+  const between = await scriptCalls(redis);
+  const refused = await askAll(REFUSED_SECONDS);
+  const after = await scriptCalls(redis);
+  const admitted = sum(spent, (each) => each.admitted) + sum(refused, (each) => each.admitted);
+  const turnedAway = sum(refused, (each) => each.refused);
+  const leased = spent.flatMap(({ leasedP99 }) => leasedP99 ?? []);
+  return [
+    name,
+    String(max),
+    `${admitted}${admitted > max ? ' TOO MANY' : ''}`,
+    `${((admitted / max) * 100).toFixed(2)} %`,
+    ((between - before) / admitted).toFixed(4),
+    ((after - between) / turnedAway).toFixed(6),
+    String(turnedAway),
+    leased.length === 0 ? '–' : Math.max(...leased).toFixed(1),
+  ];
+}
+
+function sum(counts: readonly FleetCounts[], of: (each: FleetCounts) => number): number {
+  return counts.reduce((total, each) => total + of(each), 0);
+}
