@@ -1,11 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openStore } from '../../src/cli/open-store.ts';
 import { newId } from '../../src/domain/ids.ts';
 import { secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { createLog } from '../../src/telemetry/log.ts';
+import { openRedisStore } from '../../src/store/redis/store.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { addRecords } from '../tollgate/records.ts';
 import type { RunningPeer } from './peers.ts';
@@ -49,8 +48,7 @@ export async function startTollgate(
 /** All tokens of one owner, bound to one zone. */
 async function addTokens(url: string, secrets: readonly string[]): Promise<void> {
   const [first = '', ...others] = secrets;
-  const kind = { kind: 'redis', url, prefix: 'tg:', commandTimeout: 10_000 } as const;
-  const store = await openStore(kind, systemClock, createLog('silent'));
+  const store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs: 10_000, clock: systemClock });
   const { token } = await addRecords(store, first, true);
   await store.commit(
     others.map((secret, at) => ({

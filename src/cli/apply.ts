@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { type ApplyFile, openApplyFile } from '../config/apply-file/apply-file.ts';
 import { type Config, ConfigError, loadConfig, type Problem, problemLine } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import { readText } from '../config/text-file.ts';
 import { limitNames } from '../domain/endpoint.ts';
-import { type Store, StoreAway, StoreConflict } from '../domain/store.ts';
+import { CommitUnsure, type Store, StoreAway, StoreConflict } from '../domain/store.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import type { RedisTls } from '../store/redis/client.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { Rules } from './apply/context.ts';
 import { Draft } from './apply/draft.ts';
@@ -13,6 +15,7 @@ import { summary } from './apply/summary.ts';
 import { unchangedSince } from './apply/unchanged-since.ts';
 import type { Output } from './config-check.ts';
 import { openStore } from './open-store.ts';
+import { loadStoreTls } from './tls-files.ts';
 
 /** SQLite's name for a database that is no file. */
 const IN_MEMORY = ':memory:';
@@ -47,7 +50,8 @@ export async function apply(
   let store: Store | null = null;
   try {
     const source = openApplyFile(file);
-    store = await open(config.store, dryRun, clock, out);
+    const tls = loadStoreTls(config.store, configFile, readText);
+    store = await open(config.store, tls, dryRun, clock, out);
     await plan(source, store, rules, draft);
     draft.finish();
     warn(source, file, draft, out);
@@ -63,11 +67,17 @@ export async function apply(
   }
 }
 
-function open(store: Config['store'], dryRun: boolean, clock: Clock, out: Output): Promise<Store> {
+function open(
+  store: Config['store'],
+  tls: RedisTls,
+  dryRun: boolean,
+  clock: Clock,
+  out: Output,
+): Promise<Store> {
   const log = createLog('warn', { write: (line) => out.write(line) });
   if (store.kind === 'redis') {
     const commandTimeout = Math.max(store.commandTimeout, STORE_PATIENCE_MS);
-    return openStore({ ...store, commandTimeout }, clock, log);
+    return openStore({ ...store, commandTimeout }, clock, log, { tls });
   }
   // Opening would make the file, and a dry run makes nothing: a store that is not there is an empty one.
   const path = dryRun && !existsSync(store.path) ? IN_MEMORY : store.path;
@@ -114,7 +124,7 @@ async function write({ mutations, before }: Draft, store: Store): Promise<void> 
         `Somebody else wrote to the store meanwhile (${error.message}). Nothing was written: apply the file again.`,
       );
     }
-    if (!(error instanceof StoreAway)) throw error;
+    if (!(error instanceof StoreAway) || error instanceof CommitUnsure) throw error;
     throw new Error(
       `${error.message}. Whether the file was written is not known: apply it again, which changes nothing twice.`,
     );

@@ -7,6 +7,7 @@ import { FilesRead } from '../config/files-read.ts';
 import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ListenerTls } from '../kernel/listener-tls.ts';
+import type { RedisTls } from '../store/redis/client.ts';
 import { type ComponentCheck, createHealthServer, type Readiness } from '../telemetry/health-server.ts';
 import { type Logger, openLog } from '../telemetry/log.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -20,7 +21,7 @@ import { createEchoUpstream } from './echo-upstream.ts';
 import { speaksTls } from './generation.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
-import { loadTlsFiles, type TlsFiles, type UpstreamsTls } from './tls-files.ts';
+import { loadStoreTls, loadTlsFiles, type TlsFiles, type UpstreamsTls } from './tls-files.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
@@ -142,7 +143,7 @@ async function start(begin: Start, out: Output): Promise<Running> {
   const { tls, upstreams: upstreamsTls } = startTls(begin);
   const tlsOf = (listener: 'proxy' | 'admin' | 'metrics') => (speaksTls(listen, listener) ? tls : null);
   const calls = new StoreCalls(systemClock);
-  const store = calls.timed(await openStore(config.store, systemClock, log));
+  const store = calls.timed(await openStore(config.store, systemClock, log, { tls: startStoreTls(begin) }));
   started.push(() => store.close());
 
   const echo = new BuiltinEcho();
@@ -236,7 +237,7 @@ async function startWorker(begin: Start): Promise<Running> {
   const { listen } = config;
   const { tls, upstreams: upstreamsTls } = startTls(begin);
   const calls = new StoreCalls(systemClock);
-  const store = calls.timed(await openStore(config.store, systemClock, log));
+  const store = calls.timed(await openStore(config.store, systemClock, log, { tls: startStoreTls(begin) }));
   started.push(() => store.close());
   const echo = new BuiltinEcho();
   started.push(() => echo.close());
@@ -272,6 +273,10 @@ function startTls({ file, config, files }: Start): { tls: ListenerTls | null; up
   const { listeners, upstreams } = loadTlsFiles(config, file, files.read);
   const { clientCertificates } = config.listen.tls;
   return { tls: listeners === null ? null : new ListenerTls(listeners, clientCertificates), upstreams };
+}
+
+function startStoreTls({ file, config, files }: Start): RedisTls {
+  return loadStoreTls(config.store, file, files.read);
 }
 
 /** What is not well, a line for each component. */

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { ReadText } from '../config/text-file.ts';
 import type { TargetTls } from '../gateway/forward/target-tls.ts';
 import { type CertifiedKey, secureContext, type TlsMaterial } from '../kernel/listener-tls.ts';
+import type { RedisTls } from '../store/redis/client.ts';
 
 /** What the files hold. */
 export interface TlsFiles {
@@ -22,8 +23,39 @@ export type UpstreamsTls = ReadonlyMap<string, TargetTls>;
  * @throws Error with a line for everything that cannot be used, and what to do about it
  */
 export function loadTlsFiles(config: Config, file: string, readText: ReadText): TlsFiles {
+  const reading = readingFrom(file, readText);
+  const listeners = readListeners(config, reading);
+  const upstreams = readUpstreams(config, reading);
+  if (reading.problems.length > 0) throw new Error(reading.problems.join('\n'));
+  return { listeners, upstreams };
+}
+
+/**
+ * What is shown to Redis, and what Redis is held to.
+ * @param file the configuration's; what it names is relative to it
+ * @throws Error with a line for everything that cannot be used, and what to do about it
+ */
+export function loadStoreTls(store: Config['store'], file: string, readText: ReadText): RedisTls {
+  if (store.kind !== 'redis') return {};
+  const reading = readingFrom(file, readText);
+  const found = readOwnTls(store.tls, 'store.tls', reading);
+  if (reading.problems.length > 0) throw new Error(reading.problems.join('\n'));
+  return {
+    ...(found.ca === null ? {} : { ca: found.ca }),
+    ...(found.cert === null || found.key === null ? {} : { cert: found.cert, key: found.key }),
+    ...(found.serverName === null ? {} : { servername: found.serverName }),
+  };
+}
+
+interface Reading {
+  readonly problems: string[];
+  /** The text of a file, or null when it cannot be read, which is noted then. */
+  read(name: string, setting: string): string | null;
+}
+
+function readingFrom(file: string, readText: ReadText): Reading {
   const problems: string[] = [];
-  const reading: Reading = {
+  return {
     problems,
     read(name, setting) {
       const text = readText(isAbsolute(name) ? name : join(dirname(file), name));
@@ -32,16 +64,6 @@ export function loadTlsFiles(config: Config, file: string, readText: ReadText): 
       return null;
     },
   };
-  const listeners = readListeners(config, reading);
-  const upstreams = readUpstreams(config, reading);
-  if (problems.length > 0) throw new Error(problems.join('\n'));
-  return { listeners, upstreams };
-}
-
-interface Reading {
-  readonly problems: string[];
-  /** The text of a file, or null when it cannot be read, which is noted then. */
-  read(name: string, setting: string): string | null;
 }
 
 function readListeners({ listen: { tls } }: Config, reading: Reading): TlsMaterial | null {
@@ -64,13 +86,21 @@ function readUpstreams({ forward }: Config, reading: Reading): UpstreamsTls {
   const found = new Map<string, TargetTls>();
   forward.upstreams.forEach(({ name, tls }, index) => {
     if (Object.values(tls).every((setting) => setting === null)) return;
-    const setting = `forward.upstreams[${index}].tls`;
-    const ca = tls.ca === null ? null : readCa(tls.ca, `${setting}.ca`, reading);
-    const { cert, key, serverName } = tls;
-    const pair = cert === null || key === null ? null : readPair({ setting, cert, key }, reading);
-    found.set(name, { ca, cert: pair?.cert ?? null, key: pair?.key ?? null, serverName });
+    found.set(name, readOwnTls(tls, `forward.upstreams[${index}].tls`, reading));
   });
   return found;
+}
+
+/** What those whom this process connects to are held to, and shown. */
+function readOwnTls(
+  tls: Config['forward']['upstreams'][number]['tls'],
+  setting: string,
+  reading: Reading,
+): TargetTls {
+  const ca = tls.ca === null ? null : readCa(tls.ca, `${setting}.ca`, reading);
+  const { cert, key, serverName } = tls;
+  const pair = cert === null || key === null ? null : readPair({ setting, cert, key }, reading);
+  return { ca, cert: pair?.cert ?? null, key: pair?.key ?? null, serverName };
 }
 
 interface Pair {

@@ -9,8 +9,8 @@ import {
 } from './claims.ts';
 import type { ListenAddress } from './network-settings.ts';
 import type { Finding } from './problem.ts';
-import { at, type Check, entriesOf, read } from './reading.ts';
-import { configSchema, listen, listenTls, resolve, upstreamTls } from './schema.ts';
+import { at, type Check, entriesOf, type Path, read } from './reading.ts';
+import { configSchema, listen, listenTls, redisTls, resolve, upstreamTls } from './schema.ts';
 
 /**
  * Everything in the file that contradicts something else in it. What is wrong by itself is passed over here and told
@@ -66,13 +66,7 @@ const upstreamTlsIsWhole: Check = (config) =>
   entriesOf(config, ['forward', 'upstreams']).flatMap(({ path, value }) => {
     const tls = read(upstreamTls, at(value, ['tls']) ?? {}, []);
     if (tls === undefined) return [];
-    const findings: Finding[] = [];
-    if ((tls.cert === null) !== (tls.key === null)) {
-      findings.push({
-        path: [...path, 'tls'],
-        message: 'must name cert and key, or neither: they are a pair',
-      });
-    }
+    const findings = pairIsWhole(tls, [...path, 'tls']);
     const targets = at(value, ['targets']);
     const secure = [targets].flat().some((target) => typeof target === 'string' && target.includes('https:'));
     if (!secure && Object.values(tls).some((setting) => setting !== null)) {
@@ -80,6 +74,27 @@ const upstreamTlsIsWhole: Check = (config) =>
     }
     return findings;
   });
+
+const storeTlsIsWhole: Check = (config) => {
+  const url = at(config, ['store', 'url']) ?? '';
+  const tls = read(redisTls, at(config, ['store', 'tls']) ?? {}, []);
+  if (tls === undefined) return [];
+  const path = ['store', 'tls'];
+  const findings = pairIsWhole(tls, path);
+  const isPlain = typeof url === 'string' && !url.startsWith('rediss');
+  if (isPlain && Object.values(tls).some((setting) => setting !== null)) {
+    findings.push({ path, message: 'is of no use: store.url does not begin with rediss' });
+  }
+  return findings;
+};
+
+function pairIsWhole(
+  { cert, key }: { readonly cert: string | null; readonly key: string | null },
+  path: Path,
+): Finding[] {
+  if ((cert === null) === (key === null)) return [];
+  return [{ path, message: 'must name cert and key, or neither: they are a pair' }];
+}
 
 const targetFitsHead: Check = (config) => {
   const targetSize = read(listen.shape.targetSize, config, ['listen', 'targetSize']);
@@ -126,6 +141,7 @@ const CHECKS: readonly Check[] = [
   listenersDiffer,
   certificatesHaveKeys,
   upstreamTlsIsWhole,
+  storeTlsIsWhole,
   targetFitsHead,
   tokenCanArrive,
   staleIsOlderThanFresh,

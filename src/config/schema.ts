@@ -120,6 +120,35 @@ export const listen = section({
     .describe('How long requests under way may take to end when the process is told to stop.'),
 });
 
+const serverName = () => word('the name of a host', /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/);
+
+export const redisTls = section({
+  ca: orNull(file())
+    .prefault(null)
+    .describe(
+      'File with the authorities (PEM) that sign the certificates of Redis; null for those that Node trusts.',
+    ),
+  cert: orNull(file()).prefault(null).describe('File with the certificate (PEM) that is shown to Redis.'),
+  key: orNull(file()).prefault(null).describe('File with its private key (PEM).'),
+  serverName: orNull(serverName())
+    .prefault(null)
+    .describe("Name that every server is called by and held to; null for each server's own."),
+});
+
+const durability = section({
+  file: choice('auto', 'required', 'none')
+    .prefault('auto')
+    .describe(
+      'Whether a change is acknowledged only once it is on disk (WAITAOF): auto (where the server can say so), required or none.',
+    ),
+  replicas: integer(0, 5)
+    .prefault(0)
+    .describe('How many replicas must have a change before it is acknowledged.'),
+  timeout: duration('10ms', '1m')
+    .prefault('5s')
+    .describe('How long to wait for both; after that the change is told to be made, but not to be safe.'),
+});
+
 export const store = z.discriminatedUnion(
   'kind',
   [
@@ -140,6 +169,12 @@ export const store = z.discriminatedUnion(
       commandTimeout: duration('10ms', '10s')
         .prefault('250ms')
         .describe('How long one command may take before the store counts as away.'),
+      durability: durability
+        .prefault({})
+        .describe('What a change by management must have survived before it is acknowledged.'),
+      tls: redisTls
+        .prefault({})
+        .describe('TLS to Redis, for a URL with rediss; files are relative to this file.'),
     }),
   ],
   {
@@ -285,7 +320,7 @@ export const upstreamTls = section({
     .prefault(null)
     .describe('File with the certificate (PEM) that is shown to the targets.'),
   key: orNull(file()).prefault(null).describe('File with its private key (PEM).'),
-  serverName: orNull(word('the name of a host', /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/))
+  serverName: orNull(serverName())
     .prefault(null)
     .describe("Name that the targets are called by and held to; null for each target's own."),
 });

@@ -81,6 +81,9 @@ export const ROLE_ASSIGNED_ALREADY = apiError(409, 'E0000090', 'Duplicate role a
   'The role specified is already assigned to the user.',
 ]);
 export const STORE_AWAY = rejected('resolve.store-away');
+export const COMMIT_UNSURE = apiError(504, 'E0000009', 'Gateway Timeout', [
+  'The change was made, but the store did not say in time that a failure could not undo it. Look whether it is there before you repeat it.',
+]);
 export const INTERNAL = apiError(500, 'E0000009', 'Internal Server Error');
 
 /** 400 for a search expression that cannot be read or is not supported. */

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { StoreAway, StoreConflict } from '../domain/store.ts';
+import { CommitUnsure, StoreAway, StoreConflict } from '../domain/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type AdmissionParts, type Admitted, admit } from './admission.ts';
-import { conflict, INTERNAL, METHOD_NOT_ALLOWED, STORE_AWAY } from './api-error.ts';
+import { COMMIT_UNSURE, conflict, INTERNAL, METHOD_NOT_ALLOWED, STORE_AWAY } from './api-error.ts';
 import type { Operation, Reply } from './operation.ts';
 import { factsOf } from './request-facts.ts';
 import { refuse, send } from './responding.ts';
@@ -77,6 +77,7 @@ async function perform(operation: Operation, request: FastifyRequest, parts: Rou
       now: parts.clock.now(),
     });
   } catch (error) {
+    if (error instanceof CommitUnsure) return COMMIT_UNSURE;
     if (error instanceof StoreAway) return STORE_AWAY;
     if (error instanceof StoreConflict) return conflict('resource');
     parts.onBug(error, request.id);

@@ -8,7 +8,15 @@ import type { Zone } from './zone.ts';
 
 /** The store did not answer in time, or answered that it cannot serve. Never says anything about a token. */
 export class StoreAway extends Error {
-  override readonly name = 'StoreAway';
+  override readonly name: string = 'StoreAway';
+}
+
+/**
+ * The commit was written, and holds, but the store did not say in time that it would survive the failure of a server.
+ * Who repeats it writes it twice.
+ */
+export class CommitUnsure extends StoreAway {
+  override readonly name = 'CommitUnsure';
 }
 
 /**
@@ -177,6 +185,7 @@ export interface Management {
    * @throws StoreConflict when a zone name, user login or token secret is held by another record, or a record is
    * not as it was expected to be (`Mutation`); nothing was written
    * @throws StoreAway when the store did not say whether it was written: it is, or will be, whole or not at all
+   * @throws CommitUnsure when it was written, and subscribers were told, but a failure could still undo it
    */
   commit(mutations: readonly Mutation[]): Promise<void>;
   user(id: string): Promise<User | null>;

@@ -167,7 +167,7 @@ endpoints:
 
   test('names the Redis of the store, in place of any other store', () => {
     const env = { TOLLGATE_REDIS_URL: 'rediss://10.0.0.9:6380/2' };
-    expect(config('store: { kind: embedded, path: ./x.db }', env).store).toEqual({
+    expect(config('store: { kind: embedded, path: ./x.db }', env).store).toMatchObject({
       kind: 'redis',
       url: 'rediss://10.0.0.9:6380/2',
       prefix: 'tg:',

@@ -1,7 +1,7 @@
 /** What the tests of the Redis store's failures share: a server of their own, a store on it, and its log. */
 import { Redis } from 'ioredis';
 import { afterEach } from 'vitest';
-import { openRedisStore, type RedisStore } from '../../src/store/redis/store.ts';
+import { openRedisStore, type RedisStore, type RedisStoreOptions } from '../../src/store/redis/store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { Waiters } from './ear.ts';
@@ -28,7 +28,11 @@ export async function aServer(options: RedisOptions = {}): Promise<RedisServer> 
 }
 
 /** A store that is closed with the test. */
-export async function open(url: string, commandTimeoutMs = 5_000): Promise<Opened> {
+export async function open(
+  url: string,
+  commandTimeoutMs = 5_000,
+  more: Partial<RedisStoreOptions> = {},
+): Promise<Opened> {
   const clock = manualClock();
   const log: string[] = [];
   const waiters = new Waiters();
@@ -36,7 +40,7 @@ export async function open(url: string, commandTimeoutMs = 5_000): Promise<Opene
     log.push(line);
     waiters.happened();
   };
-  const store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs, clock, onLog });
+  const store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs, clock, onLog, ...more });
   endings.push(() => store.close());
   const logged = (line: RegExp, skip = 0) =>
     waiters.until(() => log.slice(skip).some((each) => line.test(each)));

@@ -65,6 +65,7 @@ describe('a Redis', () => {
 describe('a Redis that can lose more than it need', () => {
   const server = (facts: Partial<ServerFacts>): ServerFacts => ({
     ...{ kind: 'single', info: info({}), clusterInfo: null, appendfsync: 'everysec', aheadMs: 0 },
+    needsWaitaof: false,
     ...facts,
   });
   const clusterInfo = (served: number, state: string) =>
@@ -87,6 +88,7 @@ describe('a Redis that can lose more than it need', () => {
       'unfit',
       /write redis\+cluster:/,
     ],
+    ['since it must say what is on disk', { needsWaitaof: true }, 'unfit', /7\.2 or later is needed/],
     [
       'since nobody serves some slots',
       { kind: 'cluster', clusterInfo: clusterInfo(16_000, 'fail') },
@@ -110,6 +112,8 @@ describe('a Redis that can lose more than it need', () => {
     const replicated = info({ connected_slaves: '1', min_slaves_good_slaves: '1' });
     const facts = { info: replicated, aheadMs: 400, appendfsync: 'always' };
     expect(judgeFitness(server({ ...facts, kind: 'sentinel' }))).toEqual([]);
+    const later = { info: info({ redis_version: '7.2.4' }), needsWaitaof: true };
+    expect(judgeFitness(server(later))).toEqual([]);
     const cluster = { kind: 'cluster', clusterInfo: clusterInfo(16_384, 'ok') } as const;
     expect(judgeFitness(server({ ...facts, ...cluster }))).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { type Mutation, StoreAway } from '../../src/domain/store.ts';
 import { planCommit } from '../../src/store/commit-plan.ts';
 import { Committer } from '../../src/store/redis/commit.ts';
 import { Connection } from '../../src/store/redis/connection.ts';
+import { ANSWERED, DurableCommits } from '../../src/store/redis/durable-commits.ts';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
 import type { Script } from '../../src/store/redis/script.ts';
 import { SEAL, WRITE_PART } from '../../src/store/redis/write-scripts.ts';
@@ -44,18 +45,20 @@ describe('a large commit', () => {
   const many = (count: number): Mutation[] =>
     Array.from({ length: count }, () => ({ put: 'token', token: aToken('00uOwner').token }));
 
+  const accessTo = (url: string) => ({ url, prefix: 'tg:', commandTimeoutMs: 5_000 });
+
   /** Real, but for a moment at which the test steps in. */
   class SteeredConnection extends Connection {
     readonly #before: (script: Script) => Promise<void>;
 
     constructor(url: string, before: (script: Script) => Promise<void>) {
-      super({ url, prefix: 'tg:', commandTimeoutMs: 5_000 }, () => {});
+      super(accessTo(url), () => {});
       this.#before = before;
     }
 
-    override async run(script: Script, keys: readonly string[], args: readonly (string | number)[]) {
-      await this.#before(script);
-      return super.run(script, keys, args);
+    override async run(...call: Parameters<Connection['run']>) {
+      await this.#before(call[0]);
+      return super.run(...call);
     }
   }
 
@@ -65,9 +68,10 @@ describe('a large commit', () => {
     before: (script: Script) => Promise<void>,
   ) {
     const connection = new SteeredConnection(url, before);
+    const durable = new DurableCommits(connection, { ...accessTo(url), durability: ANSWERED }, () => {});
     await connection.firstAttempt();
     try {
-      return await new Committer(connection, 'tg:').commit(planCommit(mutations));
+      return await new Committer(connection, durable, 'tg:').commit(planCommit(mutations));
     } finally {
       connection.close();
     }

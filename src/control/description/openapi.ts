@@ -46,6 +46,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   429: 'The rate limit of the management API, or of the token, is spent.',
   500: 'A bug; the request id finds the log line.',
   503: 'The store does not answer just now.',
+  504: 'The change was made, but a failure of the store could still undo it: look before you repeat it.',
 };
 const ALWAYS = [401, 403, 429, 500, 503];
 
@@ -165,9 +166,9 @@ function ifMatch({ refusals }: Operation): readonly Parameter[] {
   ];
 }
 
-function responses({ answer, refusals }: Operation): Record<string, unknown> {
+function responses({ method, answer, refusals }: Operation): Record<string, unknown> {
   const error = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
-  const refused = [...ALWAYS, ...refusals]
+  const refused = [...ALWAYS, ...(method === 'GET' ? [] : [504]), ...refusals]
     .sort()
     .map((status) => [String(status), { description: REFUSALS[status], content: error }]);
   const content =

@@ -13,6 +13,8 @@ export interface ConnectionOptions {
   /** How long one command may take, in milliseconds. */
   readonly commandTimeoutMs: number;
   readonly tls?: RedisTls;
+  /** How much longer than usual a connection may be silent, in milliseconds, since a command holds it up. */
+  readonly blockedMs?: number;
   /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
   readonly prefix: string;
 }
@@ -58,11 +60,11 @@ export function createClient(options: Access): Client {
 }
 
 /**
- * A client that may subscribe: of one server, also in a cluster. There it is the one that management writes to, so
- * that what is announced is heard where it is said.
+ * A client of one server, also in a cluster, where it is the one that management writes to. It may subscribe, and
+ * hears what is announced where it is said; and it may send what holds a connection up.
  * @throws Error when the URL is none
  */
-export function createSubscriber(options: Access): Redis {
+export function createManagementClient(options: Access): Redis {
   const place = placeOf(options);
   if (place.kind !== 'cluster') return serverClient(place, options);
   const shared = serverOptions(place, options);
@@ -103,13 +105,13 @@ export function reasonOf(error: unknown): string {
   return error.message === '' && 'code' in error ? String(error.code) : error.message;
 }
 
-function serverOptions(place: RedisPlace, { commandTimeoutMs, tls }: Access) {
+function serverOptions(place: RedisPlace, { commandTimeoutMs, tls, blockedMs = 0 }: Access) {
   return {
     ...(place.user === null ? {} : { username: place.user }),
     ...(place.password === null ? {} : { password: place.password }),
     ...(place.tls ? { tls: { ...tls } } : {}),
     commandTimeout: commandTimeoutMs,
-    socketTimeout: 2 * commandTimeoutMs,
+    socketTimeout: 2 * commandTimeoutMs + blockedMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
     enableOfflineQueue: false,

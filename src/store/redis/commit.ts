@@ -12,6 +12,7 @@ import {
 } from '../commit-plan.ts';
 import { jsonText, loginKey, tokenText, userText, zonesOf, zoneText } from '../records.ts';
 import type { Connection } from './connection.ts';
+import type { DurableCommits, Outcome } from './durable-commits.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
 import { CHECK_PART, CHECK_PRECONDITIONS, COMMIT, SEAL, WRITE_PART } from './write-scripts.ts';
@@ -46,19 +47,25 @@ const STAGED_FOR_MS = 10 * 60_000;
 /** How often a large commit is checked again because something else was written meanwhile. */
 const CHECKS = 10;
 
-/** What was announced; or why nothing was written: the mutation whose name, login or hash another record holds, or what did not hold. */
+/**
+ * What was announced, and why it is not known that it will survive a failure, or null; or why nothing was written: the
+ * mutation whose name, login or hash another record holds, or what did not hold.
+ */
 export type Committed =
-  | { readonly changes: readonly Change[] }
+  | { readonly changes: readonly Change[]; readonly doubt: string | null }
   | { readonly refused: Write }
   | { readonly unmet: Precondition };
 
-/** Writes commits through one connection. Its methods reject with StoreAway. */
+/** Writes commits. Its methods reject with StoreAway. */
 export class Committer {
   readonly #connection: Connection;
+  /** Runs what decides a commit. */
+  readonly #durable: DurableCommits;
   readonly #prefix: string;
 
-  constructor(connection: Connection, prefix: string) {
+  constructor(connection: Connection, durable: DurableCommits, prefix: string) {
     this.#connection = connection;
+    this.#durable = durable;
     this.#prefix = prefix;
   }
 
@@ -78,8 +85,10 @@ export class Committer {
     const texts = [jsonText(changes), stepsText(mutations), jsonText(preconditions)];
     const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), ...texts];
     for (;;) {
-      const [outcome, detail] = listFrom(await this.#run(COMMIT, args));
-      if (outcome === 'written') return { changes: JSON.parse(textFrom(detail)) as Change[] };
+      const wrote = (reply: unknown) => listFrom(reply)[0] === 'written';
+      const { reply, doubt } = await this.#durable.run(COMMIT, this.#keysOf(COMMIT), args, wrote);
+      const [outcome, detail] = listFrom(reply);
+      if (outcome === 'written') return { changes: JSON.parse(textFrom(detail)) as Change[], doubt };
       if (outcome === 'refused') return { refused: mutationAt(plan, Number(detail)) };
       if (outcome === 'unmet') return { unmet: preconditionAt(plan, Number(detail)) };
       await this.finishSealed();
@@ -96,12 +105,22 @@ export class Committer {
         await this.#connection.ask((redis) => redis.unlink(staged));
         return trouble;
       }
-      if ((await this.#run(SEAL, [version ?? '0'], [staged])) === 'done') {
+      const { reply, doubt } = await this.#seal(staged, version ?? '0', plan.mutations.length);
+      if (reply === 'lost') break;
+      if (reply === 'done') {
         await this.finishSealed();
-        return { changes: EVERYTHING };
+        return { changes: EVERYTHING, doubt };
       }
     }
-    throw new StoreAway(`Redis at ${this.#connection.address} is written to too busily for a large commit`);
+    throw new StoreAway(
+      `Redis at ${this.#connection.address} is written to too busily for a large commit, or has lost a part of it`,
+    );
+  }
+
+  /** From here on the commit will be written, whoever has to do it: so this is what must survive a failure. */
+  #seal(staged: string, version: string, steps: number): Promise<Outcome> {
+    const args = [version, Math.ceil(steps / STEPS_AT_ONCE)];
+    return this.#durable.run(SEAL, [...this.#keysOf(SEAL), staged], args, (reply) => reply === 'done');
   }
 
   /** Puts the steps into Redis, in parts. @returns the key that holds them */
@@ -141,7 +160,11 @@ export class Committer {
   }
 
   #run(script: Script, args: readonly (string | number)[], more: readonly string[] = []): Promise<unknown> {
-    return this.#connection.run(script, [...script.keys.map((name) => this.#key(name)), ...more], args);
+    return this.#connection.run(script, [...this.#keysOf(script), ...more], args);
+  }
+
+  #keysOf(script: Script): readonly string[] {
+    return script.keys.map((name) => this.#key(name));
   }
 
   #key(name: KeyName): string {

@@ -13,12 +13,18 @@ import {
   placeOf,
   reasonOf,
 } from './client.ts';
-import { GONE, managementKey, type Script } from './script.ts';
+import { GONE, managementKey, runScript, type Script } from './script.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
 
 /** Told once each time Redis goes away and comes back, in one line for people. Holds no secret. */
 export type OnLog = (level: LogLevel, line: string) => void;
+
+export type SendScript = (
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<unknown>;
 
 /**
  * The connection for commands. Whatever keeps Redis from answering becomes StoreAway. So does a database that is not
@@ -61,11 +67,21 @@ export class Connection {
     if (this.#problem !== null && this.#redis.status === 'ready') await this.#identify();
   }
 
-  /** Runs a script. @throws StoreAway */
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  /**
+   * Runs a script.
+   * @param send runs it over another connection to the same data
+   * @throws StoreAway
+   */
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    send: SendScript | null = null,
+  ): Promise<unknown> {
     return this.ask((redis) => {
-      if (!script.guarded) return runScript(redis, script, keys, args);
-      return runScript(redis, script, [...keys, this.#identityKey], [...args, this.#identity ?? '']);
+      const sent = send ?? ((...call: Parameters<SendScript>) => runScript(redis, ...call));
+      if (!script.guarded) return sent(script, keys, args);
+      return sent(script, [...keys, this.#identityKey], [...args, this.#identity ?? '']);
     });
   }
 
@@ -167,19 +183,4 @@ export class Connection {
 /** A cluster knows by itself whom to write to. */
 async function isReplica(client: Client): Promise<boolean> {
   return !(client instanceof Cluster) && /^role:slave/m.test(await client.info('replication'));
-}
-
-/** Runs a script by its hash, and sends its text only where the server does not know it (yet, or any more). */
-export async function runScript(
-  redis: Commands,
-  { sha, lua }: Script,
-  keys: readonly string[],
-  args: readonly (string | number)[],
-): Promise<unknown> {
-  try {
-    return await redis.evalsha(sha, keys.length, ...keys, ...args);
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-    return redis.eval(lua, keys.length, ...keys, ...args);
-  }
 }

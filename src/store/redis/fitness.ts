@@ -16,12 +16,16 @@ export interface ServerFacts {
   readonly clusterInfo: string | null;
   /** Null where CONFIG may not be asked. */
   readonly appendfsync: string | null;
+  /** Whether changes may only be written where the server says what is on disk (`Durability`). */
+  readonly needsWaitaof: boolean;
   /** By how much its clock is ahead of the one here, in milliseconds; null when it is not known. */
   readonly aheadMs: number | null;
 }
 
 /** The oldest major version with all that the scripts use (ZRANGE BYLEX in scripts, PEXPIRETIME, multi-part AOF). */
 const OLDEST_MAJOR = 7;
+/** The oldest version that has it; Valkey says 7.2 or later here. */
+const WAITAOF = { major: 7, minor: 2 };
 const SLOTS = '16384';
 /** Of two clocks that are kept by NTP, and the time that an answer takes. */
 const APART_MS = 1_000;
@@ -31,6 +35,7 @@ export function judgeFitness(facts: ServerFacts): readonly FitnessFinding[] {
   return [
     ...unfitness(facts.info).map((line) => ({ severity: 'unfit', line }) as const),
     ...misplacement(facts).map((line) => ({ severity: 'unfit', line }) as const),
+    ...silence(facts).map((line) => ({ severity: 'unfit', line }) as const),
     ...doubts(facts).map((line) => ({ severity: 'doubtful', line }) as const),
   ];
 }
@@ -75,6 +80,17 @@ function misplacement({ kind, info, clusterInfo }: ServerFacts): readonly string
   }
   const state = facts.get('cluster_state');
   return state === 'ok' ? [] : [`Its cluster is in the state ${state}: see "redis-cli --cluster check".`];
+}
+
+/** Whether it cannot say what it must. */
+function silence({ info, needsWaitaof }: ServerFacts): readonly string[] {
+  if (!needsWaitaof) return [];
+  const version = factsOf(info).get('redis_version') ?? 'unknown';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > WAITAOF.major || (major === WAITAOF.major && minor >= WAITAOF.minor)) return [];
+  return [
+    `It is of version ${version} and cannot say what is on disk (WAITAOF): 7.2 or later is needed for store.durability.file required.`,
+  ];
 }
 
 function doubts({ kind, info, appendfsync, aheadMs }: ServerFacts): readonly string[] {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { RedisCommander } from 'ioredis';
 
 /**
  * What management changes together lies in one slot of Redis Cluster: every key has the hash tag `{m}`. The names
@@ -72,4 +73,19 @@ export function bareScript(lua: string): Script {
 function luaScript(keys: readonly KeyName[], lua: string, guarded: boolean): Script {
   // Redis knows scripts by their SHA-1 (EVALSHA).
   return { keys, guarded, lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+/** Runs a script by its hash, and sends its text only where the server does not know it (yet, or any more). */
+export async function runScript(
+  redis: RedisCommander,
+  { sha, lua }: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  try {
+    return await redis.evalsha(sha, keys.length, ...keys, ...args);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+    return redis.eval(lua, keys.length, ...keys, ...args);
+  }
 }

@@ -1,13 +1,13 @@
 import type { Redis } from 'ioredis';
-import type { RedisPlace } from '../../domain/redis-url.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ServerFacts } from './fitness.ts';
 import { timeFrom } from './server-clock.ts';
 
-type Kind = RedisPlace['kind'];
+/** What the server is to be. */
+export type Wanted = Pick<ServerFacts, 'kind' | 'needsWaitaof'>;
 
 /** Asks a server what decides whether it can be the system of record at all: little enough to be asked often. */
-export async function askFacts(server: Redis, kind: Kind): Promise<ServerFacts> {
+export async function askFacts(server: Redis, { kind, needsWaitaof }: Wanted): Promise<ServerFacts> {
   const [info, clusterInfo] = await Promise.all([
     server.info(),
     kind === 'cluster' ? server.cluster('INFO') : null,
@@ -17,13 +17,14 @@ export async function askFacts(server: Redis, kind: Kind): Promise<ServerFacts> 
     info,
     clusterInfo: clusterInfo === null ? null : String(clusterInfo),
     appendfsync: null,
+    needsWaitaof,
     aheadMs: null,
   };
 }
 
 /** Asks a server for everything that its fitness is judged by. What its user may not ask stays unknown. */
-export async function askAllFacts(server: Redis, kind: Kind, clock: Clock): Promise<ServerFacts> {
-  const facts = await askFacts(server, kind);
+export async function askAllFacts(server: Redis, wanted: Wanted, clock: Clock): Promise<ServerFacts> {
+  const facts = await askFacts(server, wanted);
   const [appendfsync, aheadMs] = await Promise.all([
     appendfsyncOf(server).catch(() => null),
     aheadOf(server, clock).catch(() => null),

@@ -2,17 +2,17 @@
 import type { Redis } from 'ioredis';
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
 import { LeasedSlots } from '../../domain/leased-slots.ts';
-import type { RedisPlace } from '../../domain/redis-url.ts';
 import type { RequestCounts, TokenRequests } from '../../domain/request-counts.ts';
-import type {
-  ChangeListener,
-  EventPage,
-  EventQuery,
-  Mutation,
-  Page,
-  Report,
-  Store,
-  Touch,
+import {
+  type ChangeListener,
+  CommitUnsure,
+  type EventPage,
+  type EventQuery,
+  type Mutation,
+  type Page,
+  type Report,
+  type Store,
+  type Touch,
 } from '../../domain/store.ts';
 import type { Credential, Share, Token } from '../../domain/token.ts';
 import type { Agent, User } from '../../domain/user.ts';
@@ -25,6 +25,7 @@ import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zon
 import { type ConnectionOptions, placeOf, reasonOf } from './client.ts';
 import { Committer } from './commit.ts';
 import { Connection, type OnLog } from './connection.ts';
+import { ANSWERED, type Durability, DurableCommits } from './durable-commits.ts';
 import { EventLog } from './event-log.ts';
 import { type FitnessFinding, judgeFitness, type ServerFacts } from './fitness.ts';
 import { RedisLeaseSource } from './lease-source.ts';
@@ -33,7 +34,7 @@ import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { RequestHours } from './request-hours.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
-import { askAllFacts, askFacts } from './server-facts.ts';
+import { askAllFacts, askFacts, type Wanted } from './server-facts.ts';
 import { RedisSlotSource } from './slot-source.ts';
 import { Subscription } from './subscription.ts';
 import { TOUCH } from './write-scripts.ts';
@@ -41,6 +42,8 @@ import { TOUCH } from './write-scripts.ts';
 export interface RedisStoreOptions extends ConnectionOptions {
   readonly clock: Clock;
   readonly onLog?: OnLog;
+  /** What a commit must have survived before it is acknowledged; by default nothing but the answer of the server. */
+  readonly durability?: Durability;
 }
 
 export interface RedisStore extends Store {
@@ -74,19 +77,21 @@ class ConnectedStore implements RedisStore {
   readonly #connection: Connection;
   readonly #serverClock: ServerClock;
   readonly #subscription: Subscription;
+  readonly #durable: DurableCommits;
   readonly #committer: Committer;
   readonly #events: EventLog;
   readonly #requestHours: RequestHours;
   readonly #listeners = new Listeners();
 
   constructor(options: RedisStoreOptions) {
-    const { prefix, clock, onLog } = options;
+    const { prefix, clock, onLog = () => {}, durability = ANSWERED } = options;
     this.#options = options;
-    this.#connection = new Connection(options, onLog ?? (() => {}));
+    this.#connection = new Connection(options, onLog);
     const time = () => this.#connection.run(reads.TIME, [managementKey(prefix, 'version')], []);
     this.#serverClock = new ServerClock(clock, async () => timeFrom(listFrom(await time())));
     this.#subscription = new Subscription(options, this.#listeners, clock, this.#serverClock);
-    this.#committer = new Committer(this.#connection, prefix);
+    this.#durable = new DurableCommits(this.#connection, { ...options, durability }, onLog);
+    this.#committer = new Committer(this.#connection, this.#durable, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
     this.slots = new LeasedSlots(new RedisSlotSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
@@ -132,6 +137,12 @@ class ConnectedStore implements RedisStore {
     if ('unmet' in outcome) throw unmet(outcome.unmet);
     // They arrive on the subscription too, but here they must act before the writer hears that they are written.
     this.#listeners.changed(outcome.changes);
+    if (outcome.doubt !== null) {
+      const { address } = this.#connection;
+      throw new CommitUnsure(
+        `Redis at ${address} has written the change, but a failure could still undo it: ${outcome.doubt}`,
+      );
+    }
   }
 
   async user(id: string): Promise<User | null> {
@@ -243,7 +254,7 @@ class ConnectedStore implements RedisStore {
   }
 
   fitness(): Promise<readonly FitnessFinding[]> {
-    return this.#judge((server, kind) => askAllFacts(server, kind, this.#options.clock));
+    return this.#judge((server, wanted) => askAllFacts(server, wanted, this.#options.clock));
   }
 
   async trouble(): Promise<string | null> {
@@ -260,16 +271,18 @@ class ConnectedStore implements RedisStore {
   async close(): Promise<void> {
     this.#subscription.close();
     await Promise.all([this.ledger.close(), this.slots.close()]);
+    this.#durable.close();
     this.#connection.close();
   }
 
   /** Judges each server that takes writes; in a cluster each line says of which it speaks. */
   async #judge(
-    ask: (server: Redis, kind: RedisPlace['kind']) => Promise<ServerFacts>,
+    ask: (server: Redis, wanted: Wanted) => Promise<ServerFacts>,
   ): Promise<readonly FitnessFinding[]> {
     const { kind } = placeOf(this.#options);
+    const wanted = { kind, needsWaitaof: this.#options.durability?.file === 'required' };
     const servers = this.#connection.servers();
-    const facts = await this.#connection.ask(() => Promise.all(servers.map((server) => ask(server, kind))));
+    const facts = await this.#connection.ask(() => Promise.all(servers.map((server) => ask(server, wanted))));
     return facts.flatMap((each, i) => {
       const { host, port } = servers[i]?.options ?? {};
       const whose = kind === 'cluster' ? `${host}:${port}: ` : '';

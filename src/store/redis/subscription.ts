@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Change } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Listeners } from '../listeners.ts';
-import { type ConnectionOptions, createSubscriber, firstAttempt, reasonOf } from './client.ts';
+import { type ConnectionOptions, createManagementClient, firstAttempt, reasonOf } from './client.ts';
 import { changesChannel } from './commit.ts';
 import { type ServerClock, timeFrom } from './server-clock.ts';
 
@@ -26,7 +26,7 @@ export class Subscription {
     this.#channel = changesChannel(options.prefix);
     this.#listeners = listeners;
     this.#serverClock = serverClock;
-    this.#redis = createSubscriber(options);
+    this.#redis = createManagementClient(options);
     // Why Redis is away is told by the connection for commands.
     this.#redis.on('error', () => {});
     this.#redis.on('close', () => this.#lost());
@@ -82,7 +82,7 @@ export class Subscription {
   }
 
   #ping(): void {
-    // No answer ends the connection (see createSubscriber), and that is noticed above.
+    // No answer ends the connection (see createManagementClient), and that is noticed above.
     if (this.#problem === null) {
       this.#redis.ping().catch(() => {});
       void this.#serverClock.learn();

@@ -264,12 +264,16 @@ export const CHECK_PRECONDITIONS = script(
   `${PRECONDITIONS} return firstUnmet(cjson.decode(ARGV[1]))`,
 );
 
-/** Decides for a staged commit, if nothing was written since it was checked. KEYS: also the staged list. ARGV: the version then. */
+/**
+ * Decides for a staged commit, if nothing was written since it was checked, and if all of it is there: a failover may
+ * have lost a part. KEYS: also the staged list. ARGV: the version then; how many parts there are.
+ */
 export const SEAL = script(
   ['version', 'sealed'],
   `
 if redis.call('EXISTS', sealed) == 1 then return 'sealed' end
 if (redis.call('GET', version) or '0') ~= ARGV[1] then return 'moved' end
+if redis.call('LLEN', KEYS[3]) ~= tonumber(ARGV[2]) then return 'lost' end
 redis.call('RENAME', KEYS[3], sealed)
 redis.call('PERSIST', sealed)
 return 'done'`,
