@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { type RejectionCode, rejectionRow } from '../domain/rejection.ts';
+import { rejectionRow } from '../domain/rejection.ts';
 import type { Rejection } from './decision.ts';
 import { crowdedHeaders, rateHeaders, secondsUntil } from './limit/rate-headers.ts';
 import { ALLOWED_METHODS } from './listen/head.ts';
-
-/** `okta`: Okta's error object. `problem`: RFC 9457's. */
-export type RefusalForm = 'okta' | 'problem';
+import { mediaType, type RefusalForm, refusalBody } from './refusal-body.ts';
 
 export interface RefusalFacts {
   readonly requestId: string;
@@ -32,10 +29,10 @@ const UNKNOWN_WAIT_SECONDS = 1;
  */
 export function renderRefusal(rejection: Rejection, facts: RefusalFacts): Refusal {
   const { status } = rejectionRow(rejection.code);
-  const body = facts.form === 'okta' ? oktaError(rejection.code) : problem(rejection.code, facts.requestId);
+  const body = refusalBody(rejection.code, facts.form, facts.requestId);
   const headers = [
     'Content-Type',
-    facts.form === 'okta' ? 'application/json' : 'application/problem+json',
+    mediaType(facts.form),
     'Content-Length',
     String(body.length),
     'Cache-Control',
@@ -56,45 +53,8 @@ export function renderRefusal(rejection: Rejection, facts: RefusalFacts): Refusa
   return { status, headers, body };
 }
 
-function retryAfter(rejection: Rejection, now: number): number {
+/** Whole seconds, at least 1. @param now milliseconds since the epoch */
+export function retryAfter(rejection: Rejection, now: number): number {
   const known = rejection.spent === null ? null : secondsUntil(rejection.spent.resetAt, now);
   return Math.max(1, rejection.retryAfterSeconds ?? known ?? UNKNOWN_WAIT_SECONDS);
-}
-
-/** Okta's error object, its keys in Okta's order (docs/okta.md §6). */
-function oktaError(code: RejectionCode): string {
-  const { errorCode, summary, cause } = rejectionRow(code);
-  return JSON.stringify({
-    errorCode,
-    errorSummary: summary,
-    errorLink: errorCode,
-    errorId: newErrorId(),
-    errorCauses: cause === null ? [] : [{ errorSummary: cause }],
-  });
-}
-
-function problem(code: RejectionCode, requestId: string): string {
-  const { status, source, summary, cause } = rejectionRow(code);
-  const shown = publicCode(code);
-  return JSON.stringify({
-    type: `docs/refusals.md#${shown.replaceAll('.', '')}`,
-    title: summary,
-    status,
-    ...(cause === null ? {} : { detail: cause }),
-    code: shown,
-    source,
-    requestId,
-  });
-}
-
-/** The code as strangers may see it: of what was wrong with a credential or a network, only the stage's word. */
-export function publicCode(code: RejectionCode): string {
-  const { errorCode } = rejectionRow(code);
-  const secretReason = errorCode === 'E0000011' || errorCode === 'E0000006';
-  return secretReason ? code.slice(0, code.indexOf('.')) : code;
-}
-
-/** `oae` and 22 random characters that are safe in URLs: the form of Okta's ids. */
-function newErrorId(): string {
-  return `oae${randomBytes(17).toString('base64url').slice(0, 22)}`;
 }

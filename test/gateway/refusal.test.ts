@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { REJECTIONS, type RejectionCode, rejectionRow } from '../../src/domain/rejection.ts';
 import { reject } from '../../src/gateway/decision.ts';
-import { publicCode, type RefusalForm, renderRefusal } from '../../src/gateway/refusal.ts';
+import { renderRefusal } from '../../src/gateway/refusal.ts';
+import { publicCode, type RefusalForm } from '../../src/gateway/refusal-body.ts';
 import { MADE_AT } from '../support/records.ts';
 
 const CODES = Object.keys(REJECTIONS).filter((code): code is RejectionCode => code in REJECTIONS);

@@ -48,6 +48,12 @@ export class FailureLimit {
   readonly #underWay = new Map<string, number>();
   /** When the window ends, in monotonic milliseconds. */
   #endsAt = Number.NEGATIVE_INFINITY;
+  /** Who was asked about last: whoever fails mostly fails again. */
+  #lastFrom: Whence = { peer: '', forwardedFor: null };
+  #lastNetwork: string | null = null;
+  /** Whose counters `#places` are. */
+  #placed = '';
+  readonly #places = new Uint32Array(ROWS);
 
   /** Bounds nothing until it is told by what to go. */
   constructor(clock: Clock) {
@@ -63,15 +69,21 @@ export class FailureLimit {
     this.#max = options?.max ?? Number.POSITIVE_INFINITY;
     this.#windowMs = (options?.windowSeconds ?? 0) * 1000;
     this.#trustedProxies = trustedProxies;
+    this.#lastNetwork = null;
+  }
+
+  get #isBounded(): boolean {
+    return this.#max !== Number.POSITIVE_INFINITY;
   }
 
   /** Counts a failure that cost no look-up. @returns false when the address had failed too often before */
   failed(from: Whence): boolean {
-    return this.#count(this.#networkOf(from));
+    return !this.#isBounded || this.#count(this.#networkOf(from));
   }
 
   /** A look-up of an unknown secret begins; `lookedUp` says how it ended. @returns false when it must not */
   mayLookUp(from: Whence): boolean {
+    if (!this.#isBounded) return true;
     const network = this.#networkOf(from);
     const underWay = this.#underWay.get(network) ?? 0;
     if (underWay >= this.#max * UNDER_WAY || this.#counted(network) >= this.#max) return false;
@@ -81,11 +93,13 @@ export class FailureLimit {
 
   /** A look-up that `mayLookUp` allowed is over. @param failed whether there is no such token */
   lookedUp(from: Whence, failed: boolean): void {
+    // One that began while there was a bound may end when there is none.
+    if (!this.#isBounded && this.#underWay.size === 0) return;
     const network = this.#networkOf(from);
     const underWay = (this.#underWay.get(network) ?? 1) - 1;
     if (underWay === 0) this.#underWay.delete(network);
     else this.#underWay.set(network, underWay);
-    if (failed) this.#count(network);
+    if (failed && this.#isBounded) this.#count(network);
   }
 
   /** When an address that was refused may come back, in whole seconds from now. */
@@ -95,14 +109,22 @@ export class FailureLimit {
   }
 
   #networkOf({ peer, forwardedFor }: Whence): string {
+    const { peer: lastPeer, forwardedFor: lastForwardedFor } = this.#lastFrom;
+    if (this.#lastNetwork !== null && peer === lastPeer && forwardedFor === lastForwardedFor) {
+      return this.#lastNetwork;
+    }
     const hop = readChain(peer, forwardedFor, this.#trustedProxies).hop(0);
     // Who cannot be told apart is one caller.
-    return hop === null || hop === 'unreadable' ? 'unreadable' : networkOf(hop);
+    const network = hop === null || hop === 'unreadable' ? 'unreadable' : networkOf(hop);
+    this.#lastFrom = { peer, forwardedFor };
+    this.#lastNetwork = network;
+    return network;
   }
 
   #counted(network: string): number {
     if (this.#clock.monotonic() >= this.#endsAt) return 0;
-    return this.#least(this.#places(network));
+    this.#place(network);
+    return this.#least();
   }
 
   /** @returns false when it was at its maximum before */
@@ -112,26 +134,30 @@ export class FailureLimit {
       this.#counters.fill(0);
       this.#endsAt = now + this.#windowMs;
     }
-    const places = this.#places(network);
-    const least = this.#least(places);
+    this.#place(network);
+    const least = this.#least();
     if (least >= this.#max) return false;
     // A counter that others have raised further need not go up: the least of the four is what counts.
-    for (const place of places) {
+    for (const place of this.#places) {
       if (this.#counters[place] === least) this.#counters[place] = least + 1;
     }
     return true;
   }
 
-  #least(places: readonly number[]): number {
-    return Math.min(...places.map((place) => this.#counters[place] ?? 0));
+  /** The least of the counters at `#places`. */
+  #least(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const place of this.#places) least = Math.min(least, this.#counters[place] ?? 0);
+    return least;
   }
 
-  #places(network: string): readonly number[] {
+  /** Finds the counters of a network. */
+  #place(network: string): void {
+    if (network === this.#placed) return;
     const digest = hash('sha256', `${this.#key} ${network}`, 'buffer');
-    const places: number[] = [];
     for (let row = 0; row < ROWS; row++) {
-      places.push(row * COUNTERS + (digest.readUInt16LE(row * 2) % COUNTERS));
+      this.#places[row] = row * COUNTERS + (digest.readUInt16LE(row * 2) % COUNTERS);
     }
-    return places;
+    this.#placed = network;
   }
 }

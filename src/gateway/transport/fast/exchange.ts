@@ -3,13 +3,13 @@ import { type Arrival, type Permit, type Rejection, reject } from '../../decisio
 import type { Exchange } from '../../exchange.ts';
 import { isLost } from '../../forward/lost.ts';
 import type { Choice, Ending } from '../../forward/upstreams.ts';
-import { renderRefusal } from '../../refusal.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { WRITTEN_TOGETHER } from './answer-writer.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { dateLine, linesOf, requestHead, statusLine } from './heads.ts';
+import { dateLine, requestHead } from './heads.ts';
 import type { FastOptions } from './options.ts';
+import { refusalText } from './refusal-text.ts';
 import { RequestBody } from './request-body.ts';
 import type { PlainHeaders } from './request-reader.ts';
 import type { ResponseReader } from './response-reader.ts';
@@ -277,7 +277,7 @@ export class FastExchange implements Exchange, AnswerListener {
     const { requestId, method } = this.arrival;
     const { refusalForm: form, clock, keepAliveLines } = this.#options;
     const now = clock.now();
-    const { status, headers, body } = renderRefusal(rejection, { requestId, form, now });
+    const { status, head, body } = refusalText(rejection, { requestId, form, now });
     // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
     const late = rejection.code === 'listen.timeout';
     this.#closes = late || this.#client.isLast || !this.#restIsWorthReading();
@@ -289,7 +289,7 @@ export class FastExchange implements Exchange, AnswerListener {
     this.#status = status;
     this.#answered = shown.length;
     this.#phase = 'answered';
-    this.#client.writer.whole(`${statusLine(status)}${linesOf(headers)}${connection}\r\n${shown}`);
+    this.#client.writer.whole(`${head}${connection}\r\n${shown}`);
     this.#whenWritten();
   }
 

@@ -3,7 +3,7 @@ import type { Upstreams } from '../../forward/upstreams.ts';
 import type { HeadRules } from '../../listen/head.ts';
 import type { LiveStreams } from '../../live-streams.ts';
 import type { OnBug, Pipeline } from '../../pipeline.ts';
-import type { RefusalForm } from '../../refusal.ts';
+import type { RefusalForm } from '../../refusal-body.ts';
 
 /** The bounds of the listen stage that the transport holds; those of the head are in its HeadRules. */
 export interface Limits {
