@@ -161,6 +161,7 @@ function transportOptions(
       stallTimeoutMs: listen.idleTimeout,
     },
     refusalForm: refusals.format,
+    http2: listen.http2,
     scheme: speaksTls(listen, 'proxy') ? 'https' : 'http',
     preserveHost: forward.preserveHost,
     retries: forward.retries,

@@ -59,6 +59,12 @@ const certificatesHaveKeys: Check = (config) => {
     const message = 'must name the authorities, because listen.tls.clientCertificates asks for certificates';
     findings.push({ path: ['listen', 'tls', 'clientCa'], message });
   }
+  const secure = tls.certificates.length > 0 && tls.listeners.includes('proxy');
+  if (at(config, ['listen', 'http2']) === true && !secure) {
+    const message =
+      'must be false, or listen.tls must make the proxy port speak TLS: there is no HTTP/2 without';
+    findings.push({ path: ['listen', 'http2'], message });
+  }
   return findings;
 };
 

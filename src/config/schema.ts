@@ -82,6 +82,11 @@ export const listen = section({
         'How requests are carried: `auto` takes plain ones over plain sockets and every other over node:http, `general` takes all over node:http.',
       ),
   ),
+  http2: needsRestart(
+    flag()
+      .prefault(false)
+      .describe('Whether clients of the proxy port may speak HTTP/2, where it speaks TLS.'),
+  ),
   tls: listenTls.prefault({}).describe('TLS on the listeners; files are relative to this file.'),
   maxConnections: integer(1, 1_000_000)
     .prefault(10_000)

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { type Agent, type RequestOptions, request, Agent as TlsAgent } from 'node:https';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -14,13 +16,16 @@ const ca = pem('ca.crt');
 
 let site: Site;
 let agents: Agent[];
+let sessions: ClientHttp2Session[];
 beforeEach(() => {
   site = createSite();
   agents = [];
+  sessions = [];
   put('gateway');
 });
 afterEach(async () => {
   for (const agent of agents) agent.destroy();
+  for (const session of sessions) session.destroy();
   await site.close();
 });
 
@@ -119,6 +124,38 @@ describe.each(['auto', 'general'])('TLS on the listeners, with listen.transport 
     });
     const failed = await new Promise<Error>((resolve) => socket.once('error', resolve));
     expect(failed.message).toContain('200');
+  });
+});
+
+describe('HTTP/2', () => {
+  const speak = (port: number | undefined) => {
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { ca, servername: 'gateway.example.com' });
+    sessions.push(session);
+    return session;
+  };
+
+  it.each(['auto', 'general'])(
+    'is spoken with listen.http2, beside HTTP/1.1, over listen.transport %s',
+    async (transport) => {
+      write({}, { transport, http2: true });
+      const { proxy } = await site.serve('gateway');
+      const stream = speak(proxy?.port).request({ ':method': 'POST', ':path': '/x', authorization });
+      stream.end('hello');
+      let body = '';
+      for await (const text of stream.setEncoding('utf8')) body += text;
+      expect(stream.rstCode).toBe(0);
+      expect(body).toContain('"x-forwarded-proto": "https"');
+      expect((await ask(proxy?.port, '/x')).status).toBe(200);
+    },
+  );
+
+  it('is not spoken unless it is switched on, and cannot be switched on where the port is plain', async () => {
+    write();
+    const { proxy } = await site.serve('gateway');
+    const [error] = await once(speak(proxy?.port), 'error');
+    expect(error).toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL' });
+    write({ listeners: ['admin'] }, { http2: true });
+    await expect(site.serve('gateway')).rejects.toThrow('listen.http2: must be false');
   });
 });
 
@@ -241,5 +278,8 @@ describe('client certificates', () => {
     expect((await ask(proxy?.port, '/x')).status).toBe(200);
     expect((await ask(proxy?.port, '/x', shows('client'))).status).toBe(200);
     await expect(ask(proxy?.port, '/x', shows('stranger'))).rejects.toThrow();
+    // A connection that is to be kept is another transport's.
+    const stranger = { ...shows('stranger'), agent: keptAlive() };
+    await expect(ask(proxy?.port, '/x', stranger)).rejects.toThrow();
   });
 });

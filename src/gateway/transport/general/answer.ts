@@ -1,17 +1,17 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bodyTurnover } from './body-turnover.ts';
+import type { RequestMessage, ResponseMessage } from './message.ts';
 import { announcedTrailers, passingTrailers } from './trailers.ts';
 
 /** An upstream's answer on its way to the client: at the pace of the client, and never complete unless it is. */
 export class Answer {
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: RequestMessage;
+  readonly #res: ResponseMessage;
   #sent = 0;
   #bodyBegun = false;
   #trailers: readonly string[] = [];
   #stalledSince: number | null = null;
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  constructor(req: RequestMessage, res: ResponseMessage) {
     this.#req = req;
     this.#res = res;
   }
@@ -92,7 +92,7 @@ export class Answer {
   /** Whether the body will be sent in chunks, behind which there is room for trailers. */
   #isChunked(status: number, headers: readonly string[]): boolean {
     const hasBody = this.#req.method !== 'HEAD' && status !== 204 && status !== 304;
-    return hasBody && this.#req.httpVersion === '1.1' && placeOf(headers, 'content-length') === -1;
+    return hasBody && this.#req.httpVersion !== '1.0' && placeOf(headers, 'content-length') === -1;
   }
 
   #flushHead = (): void => {

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
@@ -8,6 +7,7 @@ import { responseHeaders } from '../../forward/response-headers.ts';
 import type { Choice } from '../../forward/upstreams.ts';
 import type { Head } from '../../listen/head.ts';
 import { Answer, isEventStream } from './answer.ts';
+import type { RequestMessage, ResponseMessage } from './message.ts';
 import type { GeneralTransportOptions } from './options.ts';
 import { Pace } from './pace.ts';
 import { answerRefusal } from './refusal-answer.ts';
@@ -24,14 +24,14 @@ const RETRY_SECONDS = 1;
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /**
- * One request of node:http and its answer. Whatever happens, it is over when the response has closed, and the
+ * One request of a client and its answer. Whatever happens, it is over when the response has closed, and the
  * pipeline hears of it once.
  */
 export class GeneralExchange implements Exchange, CallListener {
   readonly arrival: Arrival;
   readonly #head: Head;
-  readonly #req: IncomingMessage;
-  readonly #res: ServerResponse;
+  readonly #req: RequestMessage;
+  readonly #res: ResponseMessage;
   readonly #answer: Answer;
   readonly #isLast: () => boolean;
   readonly #options: GeneralTransportOptions;
@@ -51,8 +51,8 @@ export class GeneralExchange implements Exchange, CallListener {
   /** @param isLast whether the connection takes no further request, so that this answer says it closes */
   constructor(
     head: Head,
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: RequestMessage,
+    res: ResponseMessage,
     isLast: () => boolean,
     options: GeneralTransportOptions,
   ) {

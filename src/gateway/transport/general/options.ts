@@ -33,6 +33,8 @@ export interface GeneralTransportOptions {
   readonly rules: HeadRules;
   readonly limits: Limits;
   readonly refusalForm: RefusalForm;
+  /** Whether HTTP/2 is offered where clients speak TLS; for listeners that are bound from now on. */
+  readonly http2?: boolean;
   /** How clients reach this transport, as `X-Forwarded-Proto` tells it. */
   readonly scheme: 'http' | 'https';
   /** Whether the upstream gets the client's `Host` instead of its own. */

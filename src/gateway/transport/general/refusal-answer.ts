@@ -1,7 +1,8 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { type Rejection, reject } from '../../decision.ts';
 import { renderRefusal } from '../../refusal.ts';
+import type { ResponseMessage } from './message.ts';
 import type { GeneralTransportOptions } from './options.ts';
 
 type RefusalOptions = Pick<GeneralTransportOptions, 'clock' | 'refusalForm'>;
@@ -12,7 +13,7 @@ type RefusalOptions = Pick<GeneralTransportOptions, 'clock' | 'refusalForm'>;
  * @returns how many bytes its body has
  */
 export function answerRefusal(
-  res: ServerResponse,
+  res: ResponseMessage,
   rejection: Rejection,
   requestId: string,
   close: boolean,
@@ -20,7 +21,7 @@ export function answerRefusal(
 ): number {
   const { status, headers, body } = renderRefusal(rejection, { requestId, form, now: clock.now() });
   if (close) headers.push('Connection', 'close');
-  res.writeHead(status, STATUS_CODES[status] ?? '', headers);
+  res.writeHead(status, headers);
   res.end(body);
   return res.req.method === 'HEAD' ? 0 : Buffer.byteLength(body);
 }

@@ -1,25 +1,17 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type RejectionCode, rejectionRow } from '../../../domain/rejection.ts';
+import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { ListenerTls } from '../../../kernel/listener-tls.ts';
-import { reject } from '../../decision.ts';
-import { unread } from '../../exchange.ts';
-import { type Head, judgeHead } from '../../listen/head.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { AddressCounts } from './address-counts.ts';
-import { Connection, type Underway } from './connection.ts';
-import { GeneralExchange } from './exchange.ts';
+import { begin, judged, settleUnread } from './begin.ts';
+import { Connection } from './connection.ts';
+import { Http2Connections } from './http2.ts';
 import type { GeneralTransportOptions, Limits } from './options.ts';
 import { parseErrorCode } from './parse-error.ts';
-import { answerRefusal, refusalBytes } from './refusal-answer.ts';
+import { refusalBytes } from './refusal-answer.ts';
 import type { WebSocketUpgrades } from './websocket.ts';
 
 /** What became of the requests that were being answered when the transport was told to stop. */
@@ -81,13 +73,14 @@ export function createGeneralTransport(
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
   const addresses = new AddressCounts();
+  const http2 = new Http2Connections(first);
   let onEmpty: () => void = () => {};
   let isLastCall = false;
   const parts = {
     clock,
     leftoverMs: () => options.limits.headTimeoutMs,
     begin: (connection: Connection, req: IncomingMessage, res: ServerResponse) =>
-      begin(connection, req, res, options),
+      begin(judge(req, connection), req, res, connection.isLast, options),
     lastWords: (socket: Socket, code: RejectionCode) => speakLast(socket, code, options),
     isLastCall: () => isLastCall,
   };
@@ -99,6 +92,10 @@ export function createGeneralTransport(
     if (admitted) pass(socket);
     else socket.destroy();
   }
+  function divert(socket: Socket, pass: (socket: Socket) => void): void {
+    if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') http2.take(socket);
+    else pass(socket);
+  }
   function onConnection(socket: Socket): void {
     connections.set(socket, new Connection(socket, parts));
     socket.once('close', () => leave(socket));
@@ -106,6 +103,9 @@ export function createGeneralTransport(
   function leave(socket: Duplex): void {
     connections.delete(socket);
     if (connections.size === 0) onEmpty();
+  }
+  function judge({ method = '', url = '', httpVersion, rawHeaders }: IncomingMessage, { peer }: Connection) {
+    return judged({ method, url, httpVersion, rawHeaders }, peer, options);
   }
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
     connections.get(req.socket)?.request(req, res);
@@ -127,7 +127,7 @@ export function createGeneralTransport(
     if (connection === undefined) return false;
     // A WebSocket needs the connection to itself: behind other answers its handshake is an ordinary request.
     if (upgrades !== null && connection.idle) {
-      const head = judge(req, connection, options);
+      const head = judge(req, connection);
       if (typeof head !== 'string' && head.wantsWebSocket) return true;
     }
     // node:http loses what came in one piece with an upgrade that is not to be, so nothing behind it can be trusted.
@@ -142,6 +142,7 @@ export function createGeneralTransport(
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     const now = clock.monotonic();
     for (const connection of connections.values()) connection.tick(now);
+    http2.tick(now);
   });
 
   return {
@@ -156,7 +157,10 @@ export function createGeneralTransport(
         insecureHTTPParser: false,
         shouldUpgradeCallback: shouldUpgrade,
       };
-      const server = tls === null ? createServer(settings) : overTls(tls, settings, limits.headTimeoutMs);
+      const alpn = options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+      const secure =
+        tls && createTlsServer({ ...settings, ...tls.options(limits.headTimeoutMs), ALPNProtocols: alpn });
+      const server = secure ?? createServer(settings);
       // What TLS says of a connection before its handshake is between the two of them.
       const connection = tls === null ? 'connection' : 'secureConnection';
       // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
@@ -170,7 +174,10 @@ export function createGeneralTransport(
       server.on('connect', onConnect);
       server.on('clientError', onClientError);
       if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
+      if (tls !== null) putBefore(server, connection, divert);
       putBefore(server, 'connection', admit);
+      // Last, so that a bad certificate of a client is seen before anybody is given its connection.
+      if (secure !== null) tls?.attach(secure);
       // The system may refuse to accept, for want of file descriptors; that ends nothing that is open.
       server.on('error', (error) => options.onBug(error, null));
       servers.push(server);
@@ -179,6 +186,7 @@ export function createGeneralTransport(
 
     lastCall() {
       isLastCall = true;
+      http2.lastCall();
     },
 
     async drain(graceMs) {
@@ -190,6 +198,7 @@ export function createGeneralTransport(
         return () => {};
       };
       for (const server of servers) server.close();
+      const streams = http2.drain(graceMs);
       for (const connection of connections.values()) connection.drain();
       const empty = new Promise<void>((resolve) => {
         onEmpty = resolve;
@@ -197,17 +206,19 @@ export function createGeneralTransport(
       const stopWaiting = graceMs > 0 ? clock.after(graceMs, cutOff) : cutOff();
       if (connections.size > 0) await empty;
       stopWaiting();
+      const { finished, cut: alsoCut } = await streams;
       stopLooking();
-      return { finished: underway.length - cut, cut };
+      return { finished: finished + underway.length - cut, cut: alsoCut + cut };
     },
 
     adopt(next) {
       options = next;
+      http2.adopt(next);
       for (const server of servers) setLimits(server, next.limits);
     },
 
     get open() {
-      return connections.size;
+      return connections.size + http2.open;
     },
   };
 }
@@ -235,12 +246,6 @@ function putBefore(
   server.on(connection, (socket: Socket) => doorkeeper(socket, handOver));
 }
 
-function overTls(tls: ListenerTls, settings: ServerOptions, handshakeMs: number): Server {
-  const server = createTlsServer({ ...settings, ...tls.options(handshakeMs) });
-  tls.attach(server);
-  return server;
-}
-
 function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -253,60 +258,10 @@ function listening(server: Server, port: number, host: string): Promise<AddressI
   });
 }
 
-function judge(
-  { method = '', url = '', httpVersion, rawHeaders }: IncomingMessage,
-  { peer }: Connection,
-  { rules, onBug }: GeneralTransportOptions,
-): Head | RejectionCode {
-  try {
-    return judgeHead({ method, url, httpVersion, rawHeaders }, peer, rules);
-  } catch (bug) {
-    // node:http would let it end the process.
-    onBug(bug, null);
-    return 'gateway.bug';
-  }
-}
-
-/** Begins to answer a request: judges its head, and lets what is good into the pipeline. */
-function begin(
-  connection: Connection,
-  req: IncomingMessage,
-  res: ServerResponse,
-  options: GeneralTransportOptions,
-): Underway {
-  const head = judge(req, connection, options);
-  if (typeof head === 'string') return refuseUnread(res, head, options);
-  // A handshake that comes here came behind another answer, or where there are no WebSockets.
-  if (head.wantsWebSocket) return refuseUnread(res, 'listen.bad-upgrade', options);
-  if (typeof head.body === 'number' && head.body > options.limits.bodySize) {
-    return refuseUnread(res, 'listen.body-too-large', options);
-  }
-  const exchange = new GeneralExchange(head, req, res, connection.isLast, options);
-  options.pipeline.enter(exchange);
-  return exchange;
-}
-
-/** Refuses what the gate need not see, and closes: what comes behind it is not to be trusted. */
-function refuseUnread(res: ServerResponse, code: RejectionCode, options: GeneralTransportOptions): Underway {
-  const requestId = newRequestId();
-  res.once('close', () => settleUnread(code, requestId, res.writableFinished, options));
-  answerRefusal(res, reject(code), requestId, true, options);
-  return { giveUp() {}, tick() {} };
-}
-
 /** Refuses what never became a request. */
 export function speakLast(socket: Socket, code: RejectionCode, options: GeneralTransportOptions): void {
   const requestId = newRequestId();
   const heard = socket.writable;
   if (heard) socket.write(refusalBytes(code, requestId, options), 'latin1');
   settleUnread(code, requestId, heard, options);
-}
-
-function settleUnread(
-  code: RejectionCode,
-  requestId: string,
-  complete: boolean,
-  { pipeline }: GeneralTransportOptions,
-): void {
-  pipeline.settled(unread(requestId, code, complete ? rejectionRow(code).status : 0));
 }

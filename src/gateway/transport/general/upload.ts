@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { bodyTurnover } from './body-turnover.ts';
+import type { RequestMessage } from './message.ts';
 
 /**
  * A request body on its way to the upstream: counted, at the pace of the slower side, and ended only when the client
@@ -8,14 +8,14 @@ import { bodyTurnover } from './body-turnover.ts';
  * until the connection closes.
  */
 export class Upload extends Readable {
-  readonly #req: IncomingMessage;
+  readonly #req: RequestMessage;
   readonly #maxBytes: number;
   readonly #onTooLarge: () => void;
   #received = 0;
   #attached = false;
 
   /** @param onTooLarge called once, when more than `maxBytes` have come; the upload gets no more bytes */
-  constructor(req: IncomingMessage, maxBytes: number, onTooLarge: () => void) {
+  constructor(req: RequestMessage, maxBytes: number, onTooLarge: () => void) {
     super();
     this.#req = req;
     this.#maxBytes = maxBytes;
@@ -59,6 +59,7 @@ export class Upload extends Readable {
   };
 
   #onEnd = (): void => {
-    this.push(null);
+    // A stream of HTTP/2 may end because it was reset.
+    if (this.#req.complete) this.push(null);
   };
 }
