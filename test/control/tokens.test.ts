@@ -197,7 +197,8 @@ describe.each(STORES)('tokens over %s', (_, open) => {
       ['a blocklist', { usage: 'BLOCKLIST' }, 'is a blocklist'],
       ['inactive', { status: 'INACTIVE' }, 'is not active'],
     ] as const)('cannot refer to a zone that is %s, and says so', async (_what, facts, reason) => {
-      const zone = aZone(['192.0.2.0/24'], facts);
+      // The blocklist among them acts, but on nobody here.
+      const zone = aZone(['203.0.113.0/24'], facts);
       await plane.store.commit([{ put: 'zone', zone }]);
       const network = { connection: 'ZONE', exclude: [zone.id] };
       expect(await admin.ask('POST', TOKENS, { name: 'x', network })).toMatchObject(
