@@ -364,8 +364,9 @@ describe('an upstream that does not agree', () => {
 
 describe('a bug', () => {
   it.each([
-    ['before the upstream is asked', 1],
-    ['when the upstream is asked again', 2],
+    // The first call is for the connection, which is counted by its address.
+    ['before the upstream is asked', 2],
+    ['when the upstream is asked again', 3],
   ])('%s costs its own exchange and no more', async (_, fatalCall) => {
     const upstream = await startScripted(reset);
     cleanup.push(upstream.close);
