@@ -74,6 +74,8 @@ export const PERMISSIONS = {
   listUsers: SEE_USERS,
   getUser: { ...SEE_USERS, ANYBODY: 'own' },
   createUser: CHANGE_USERS,
+  updateUser: CHANGE_USERS,
+  replaceUser: CHANGE_USERS,
   activateUser: CHANGE_USERS,
   deactivateUser: CHANGE_USERS,
   suspendUser: CHANGE_USERS,

@@ -205,7 +205,8 @@ export interface Management {
   tokensByHash(hashes: readonly string[]): Promise<readonly (Credential | null)[]>;
   /** In the order of their ids. */
   tokens(after: string | null, limit: number): Promise<Page<Credential>>;
-  tokensOfUser(userId: string): Promise<readonly Token[]>;
+  /** In the order of their ids. Revoked ones too. */
+  tokensOfUser(userId: string, after: string | null, limit: number): Promise<Page<Credential>>;
   tokensOfAgent(agentId: string): Promise<readonly Token[]>;
   /** At most `limit` tokens that are not revoked and name the zone in their network condition, in the order of their ids. */
   tokensOfZone(zoneId: string, limit: number): Promise<readonly Token[]>;

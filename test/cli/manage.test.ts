@@ -74,13 +74,25 @@ describe('a day with the command line', () => {
     const table = await run('token list');
     expect(table).toMatch(/^ID +NAME +OWNER +ROLE +STATUS +TYPE +NETWORK +LAST USED +EXPIRES\n/);
     expect(table).toMatch(
-      /00T\w{17} +nightly +grace@example\.com +READ_ONLY_ADMIN +GRAY +API +in nzo\w{17} +never/,
+      /00T\w{17} +nightly +grace@example\.com +READ_ONLY_ADMIN +GRAY +API +in plant +never/,
     );
     expect(await json('token list --q nightly')).toMatchObject([{ name: 'nightly' }]);
   });
 
+  it('shows the ids of zones to those who may not see zones', async () => {
+    const { token, secret } = await plane.person([]);
+    const [plant] = await json('zone list').then((zones) =>
+      zones.filter(({ name }: { readonly name: string }) => name === 'plant'),
+    );
+    const network = { connection: 'ZONE', exclude: [plant.id] } as const;
+    await plane.store.commit([{ put: 'token', token: { ...token, network } }]);
+    const shown = await run(`token show ${token.id}`, { ...env, TOLLGATE_TOKEN: secret });
+    expect(shown).toMatch(new RegExp(`network +not in ${plant.id}\\n`));
+    await plane.store.commit([{ put: 'token', token: { ...token, revokedAt: plane.clock.now() } }]);
+  });
+
   it('restricts, shares, rotates and revokes a token by its name', async () => {
-    expect(await run('token restrict nightly --not-in-zone plant')).toMatch(/network +not in nzo/);
+    expect(await run('token restrict nightly --not-in-zone plant')).toMatch(/network +not in plant/);
     expect(await run('token share nightly 35')).toMatch(/share +35 %/);
     expect(await run('token share nightly 10 --endpoint users')).toMatch(/share +35 %\n.*\nat users +10 %/);
     expect(await run('token share nightly 60 --concurrency')).toMatch(/concurrency +60 %\nat users +10 %/);
@@ -114,6 +126,15 @@ describe('a day with the command line', () => {
     expect(await run('zone activate works')).toMatch(/status +ACTIVE/);
     await run('zone deactivate works');
     expect(await run('zone delete works')).toBe('Deleted works.\n');
+  });
+
+  it('changes who a user is, and says so where nothing is to change', async () => {
+    await run('user create joan@example.com --first-name Joan --last-name Clarke');
+    const changed = await run(
+      'user update joan@example.com --last-name Murray --login joan@mail.example.com',
+    );
+    expect(changed).toMatch(/login +joan@mail\.example\.com\nname +Joan Murray\n/);
+    await expect(run('user update joan@mail.example.com')).rejects.toThrow('Nothing says what to change.');
   });
 
   it('sees a user through its life, with its roles', async () => {

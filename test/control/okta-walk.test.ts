@@ -67,6 +67,12 @@ const walk = (mine: string, spare: string, share: Share): readonly Step[] => [
   step('getUser', 'GET', `${USERS}/nobody`, 404),
   step('activateUser', 'POST', `${USERS}/${staged.id}/lifecycle/activate`, 200),
   step('activateUser', 'POST', `${USERS}/${staged.id}/lifecycle/activate`, 403),
+  step('updateUser', 'POST', `${USERS}/${person.id}`, 200, { profile: { lastName: 'King' } }),
+  step('updateUser', 'POST', `${USERS}/${person.id}`, 400, { profile: { lastName: '' } }),
+  step('replaceUser', 'PUT', `${USERS}/${person.id}`, 200, {
+    profile: { firstName: 'Ada', lastName: 'King', login: 'ada@example.com', email: 'ada@example.com' },
+  }),
+  step('replaceUser', 'PUT', `${USERS}/${person.id}`, 400, { profile: {} }),
   step('suspendUser', 'POST', `${USERS}/${person.id}/lifecycle/suspend`, 200),
   step('suspendUser', 'POST', `${USERS}/${person.id}/lifecycle/suspend`, 400),
   step('unsuspendUser', 'POST', `${USERS}/${suspended.id}/lifecycle/unsuspend`, 200),

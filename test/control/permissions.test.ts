@@ -47,6 +47,8 @@ const TABLE: Readonly<Record<OperationId, string>> = {
   listUsers: 'A A A A A A  A A A  - - -',
   getUser: 'A A A A A A  A A A  o o o',
   createUser: 'A S U U - -  - - -  - - -',
+  updateUser: 'A S U U - -  - - -  - - -',
+  replaceUser: 'A S U U - -  - - -  - - -',
   activateUser: 'A S U U - -  - - -  - - -',
   deactivateUser: 'A S U U - -  - - -  - - -',
   suspendUser: 'A S U U - -  - - -  - - -',

@@ -39,23 +39,23 @@ describe('looking through all records', () => {
 });
 
 describe('the list of very many tokens', () => {
-  const COUNT = 120_000;
+  let count = 120_000;
   const owner = aUser();
   const { token } = aToken(owner.id, { name: 'bulk' });
   const credentialAt = (index: number): Credential => {
     const id = `00T${String(index).padStart(17, '0')}`;
-    const name = index === COUNT - 1 ? 'the last' : token.name;
+    const name = index === count - 1 ? 'the last' : token.name;
     return { token: { ...token, id, name }, owner, agent: null, share: null };
   };
   let lookedAt = 0;
   const store = {
     async tokens(after: string | null, limit: number): Promise<Page<Credential>> {
       const from = after === null ? 0 : Number(after.slice(3)) + 1;
-      const items = Array.from({ length: Math.min(limit, COUNT - from) }, (_, index) =>
+      const items = Array.from({ length: Math.min(limit, count - from) }, (_, index) =>
         credentialAt(from + index),
       );
       lookedAt += items.length;
-      return { items, next: from + limit < COUNT ? (items.at(-1)?.token.id ?? null) : null };
+      return { items, next: from + limit < count ? (items.at(-1)?.token.id ?? null) : null };
     },
   };
   const page = async (query: object) => {
@@ -81,10 +81,22 @@ describe('the list of very many tokens', () => {
     expect(Math.max(...pages)).toBeLessThanOrEqual(50_100);
   });
 
-  it('is put in any order, a page at a time', async () => {
+  it('is put in no other order than that of ids, which looks at every one: the refusal says so', async () => {
+    for (const query of [{ sortBy: 'name' }, { sortOrder: 'desc' }]) {
+      lookedAt = 0;
+      await expect(page(query)).rejects.toThrow('Api validation failed: sortBy');
+      expect(lookedAt).toBeLessThanOrEqual(50_100);
+    }
+    expect((await page({ sortBy: 'id', sortOrder: 'asc', limit: '1' })).items[0]?.token.id).toBe(
+      credentialAt(0).token.id,
+    );
+  });
+
+  it('is put in any order where it is shorter, a page at a time', async () => {
+    count = 40_000;
     const first = await page({ sortBy: 'name', sortOrder: 'desc', limit: '2' });
     expect(first.items.map((found) => found.token.name)).toEqual(['the last', 'bulk']);
     const second = await page({ sortBy: 'name', sortOrder: 'desc', limit: '1', after: first.next ?? '' });
-    expect(second.items[0]?.token.id).toBe(credentialAt(COUNT - 3).token.id);
+    expect(second.items[0]?.token.id).toBe(credentialAt(count - 3).token.id);
   });
 });

@@ -124,6 +124,135 @@ describe.each(STORES)('users over %s', (_, open) => {
     expect(await admin.ask('POST', USERS, body)).toMatchObject(validation(subject, cause));
   });
 
+  it('change by what a POST gives of their profile, with an event that says what, and nothing else of them', async () => {
+    const made = await admin.ask('POST', USERS, profile('change@example.com', { department: 'R&D' }));
+    const { id, status } = userSchema.parse(made.body);
+    const change = { profile: { lastName: 'Lovelace', department: null, title: 'Countess' } };
+    const reply = await admin.ask('POST', `${USERS}/change@example.com`, change);
+    const after = {
+      login: 'change@example.com',
+      firstName: 'Grace',
+      lastName: 'Lovelace',
+      title: 'Countess',
+    };
+    expect(reply).toMatchObject({ status: 200, body: { id, status, profile: after } });
+    expect(reply.body).not.toHaveProperty('profile.department');
+    expect((await admin.ask('GET', `${USERS}/${id}`)).body).toEqual(reply.body);
+    const event = (await eventsAbout(id, admin.ask)).at(-1);
+    expect(event?.eventType).toBe('user.account.update_profile');
+    expect(event?.debugContext.debugData['changedAttributes']).toBe('department,lastName,title');
+  });
+
+  it('are replaced by a PUT: what it leaves out is gone', async () => {
+    const made = await admin.ask('POST', USERS, profile('replace@example.com', { department: 'R&D' }));
+    const { id } = userSchema.parse(made.body);
+    const replaced = await admin.ask('PUT', `${USERS}/${id}`, profile('replaced@example.com'));
+    expect(replaced.status).toBe(200);
+    expect(userSchema.parse(replaced.body).profile).toEqual({
+      ...profile('replaced@example.com').profile,
+      mobilePhone: null,
+      secondEmail: null,
+    });
+    expect((await admin.ask('GET', `${USERS}/replace@example.com`)).status).toBe(404);
+    expect((await admin.ask('PUT', `${USERS}/${id}`, { profile: { login: 'x@example.com' } })).status).toBe(
+      400,
+    );
+  });
+
+  it('leave no event where nothing changes', async () => {
+    const { id } = await made('same@example.com');
+    const before = (await admin.ask('GET', `${USERS}/${id}`)).body;
+    for (const [method, body] of [
+      ['POST', {}],
+      ['POST', profile('same@example.com')],
+      ['PUT', profile('same@example.com')],
+    ] as const) {
+      expect((await admin.ask(method, `${USERS}/${id}`, body)).body).toEqual(before);
+    }
+    expect(await typesOf(id)).toEqual(['user.lifecycle.create', 'user.lifecycle.activate']);
+  });
+
+  it('take another login, which nobody else has in any case, and free the old one', async () => {
+    const person = await plane.person([]);
+    const { id, login } = person.user;
+    await made('held@example.com');
+    const held = await admin.ask('POST', `${USERS}/${id}`, { profile: { login: 'HELD@example.com' } });
+    expect(held).toMatchObject(
+      validation('login', 'login: An object with this field already exists in the current organization'),
+    );
+    const moved = await admin.ask('POST', `${USERS}/${id}`, { profile: { login: 'moved@example.com' } });
+    // The address stays: it was the login, and is now one of its own.
+    expect(moved).toMatchObject({
+      status: 200,
+      body: { profile: { login: 'moved@example.com', email: login } },
+    });
+    const event = (await eventsAbout(id, admin.ask)).at(-1);
+    expect(event?.debugContext.debugData).toMatchObject({ oldLogin: login, newLogin: 'moved@example.com' });
+    // The token is the user's, whatever the user is called.
+    expect((await person.ask('GET', `${USERS}/me`)).body).toMatchObject({ id });
+    expect((await made(login)).id).not.toBe(id);
+  });
+
+  it('cannot both take one login at the same moment', async () => {
+    const people = await Promise.all(Array.from({ length: 4 }, (_, n) => made(`one-of-${n}@example.com`)));
+    const replies = await Promise.all(
+      people.map(({ id }) =>
+        admin.ask('POST', `${USERS}/${id}`, { profile: { login: 'wanted@example.com' } }),
+      ),
+    );
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400]);
+  });
+
+  it('change only as If-Match says, and not while deactivated', async () => {
+    const { id } = await made('match@example.com');
+    const tag = (await admin.ask('GET', `${USERS}/${id}`)).headers.get('etag') ?? '';
+    const change = (title: string, ifMatch: string) =>
+      admin.ask('POST', `${USERS}/${id}`, { profile: { title } }, { 'if-match': ifMatch });
+    expect((await change('Dr', tag)).status).toBe(200);
+    expect((await change('Prof', tag)).status).toBe(412);
+    await admin.ask('POST', `${USERS}/${id}/lifecycle/deactivate`);
+    expect(await admin.ask('POST', `${USERS}/${id}`, { profile: { title: 'Sir' } })).toMatchObject({
+      status: 403,
+      body: { errorCode: 'E0000038' },
+    });
+  });
+
+  it.each([
+    [
+      'an empty last name',
+      { lastName: '' },
+      'profile.lastName: must be 1 to 50 characters, none of them a control character',
+    ],
+    ['no login', { login: null }, 'profile.login: must be an e-mail address of 5 to 100 characters'],
+    [
+      'a list',
+      { title: ['x'] },
+      'profile.title: must be a text of at most 500 characters, a number, true, false or null',
+    ],
+  ])('cannot be changed to have %s', async (_what, changes, cause) => {
+    expect(await admin.ask('POST', `${USERS}/me`, { profile: changes })).toMatchObject(
+      validation('profile', cause),
+    );
+  });
+
+  it('cannot be given more attributes than are kept, change by change', async () => {
+    const { id } = await made('many@example.com');
+    const some = (from: number) =>
+      Object.fromEntries(Array.from({ length: 26 }, (_, n) => [`a${from + n}`, n]));
+    expect((await admin.ask('POST', `${USERS}/${id}`, { profile: some(0) })).status).toBe(200);
+    expect(await admin.ask('POST', `${USERS}/${id}`, { profile: some(26) })).toMatchObject(
+      validation('profile', 'profile: must have at most 50 further attributes, of 8192 characters in all'),
+    );
+  });
+
+  it('are changed by group administrators where they administer nothing, and by nobody below', async () => {
+    const [group, plain] = [await plane.person(['GROUP_ADMIN']), await plane.person([])];
+    const change = { profile: { title: 'Dr' } };
+    expect((await group.ask('POST', `${USERS}/${plain.user.id}`, change)).status).toBe(200);
+    expect((await group.ask('POST', `${USERS}/${admin.user.id}`, change)).status).toBe(403);
+    expect((await plain.ask('POST', `${USERS}/me`, change)).status).toBe(403);
+  });
+
   it('are "me" for whoever asks, and closed to others without a role', async () => {
     const person = await plane.person([]);
     expect((await person.ask('GET', `${USERS}/me`)).body).toMatchObject({ id: person.user.id });

@@ -161,7 +161,7 @@ export function commitContract(openSite: () => Promise<Site>): void {
       const { items } = await store.tokens(null, COUNT);
       expect(items).toHaveLength(2_000);
       expect(items.filter(({ token }) => token.name === 'changed')).toHaveLength(1_000);
-      expect(await store.tokensOfUser('00uNew')).toHaveLength(1_000);
+      expect((await store.tokensOfUser('00uNew', null, COUNT)).items).toHaveLength(1_000);
       expect(await store.findByHash(gone[0]?.hash ?? '')).toBeNull();
       expect(await store.zones()).toHaveLength(2);
     });

@@ -105,7 +105,7 @@ export function recordsContract(openSite: () => Promise<Site>): void {
       await store.record([{ tokenId: token.id, usedAt: MADE_AT + DAY }]);
       await store.commit([{ remove: 'token', id: token.id }]);
       expect(await store.findByHash(token.hash)).toBeNull();
-      expect(await store.tokensOfUser('00uOwner')).toEqual([]);
+      expect((await store.tokensOfUser('00uOwner', null, 10)).items).toEqual([]);
       expect(await store.tokensExpiringBefore(Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
       await put(token);
       expect(await store.token(token.id)).toEqual({ token, owner: null, agent: null, share: null });
@@ -114,12 +114,18 @@ export function recordsContract(openSite: () => Promise<Site>): void {
     it('is listed under its owner, and moves with the owner', async () => {
       const tokens = [aToken('00uOne').token, aToken('00uOne').token, aToken('00uOther').token];
       await put(...tokens);
-      const ids = async (userId: string) => (await store.tokensOfUser(userId)).map(({ id }) => id);
+      const ids = async (userId: string) =>
+        (await store.tokensOfUser(userId, null, 10)).items.map(({ token }) => token.id);
       const [first, second, third] = tokens.map(({ id }) => id);
       expect(await ids('00uOne')).toEqual([first, second].sort());
       await put({ ...aToken('00uOther').token, id: first ?? '' });
       expect(await ids('00uOne')).toEqual([second]);
       expect(await ids('00uOther')).toEqual([first, third].sort());
+      const page = await store.tokensOfUser('00uOther', null, 1);
+      expect(page.next).toBe([first, third].sort()[0]);
+      const rest = await store.tokensOfUser('00uOther', page.next, 1);
+      expect([...page.items, ...rest.items].map(({ token }) => token.id)).toEqual([first, third].sort());
+      expect(rest.next).toBeNull();
       // No prefix of an id is taken for the id.
       expect(await ids('00uO')).toEqual([]);
     });

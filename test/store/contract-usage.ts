@@ -38,7 +38,10 @@ export function usageContract(openSite: () => Promise<Site>): void {
       await store.commit(tokens.map((token) => ({ put: 'token', token })));
       await store.record(tokens.map(({ id }, i) => ({ tokenId: id, usedAt: MADE_AT + i })));
       const used = new Map(
-        (await store.tokensOfUser('00uOwner')).map((token) => [token.id, token.lastUsedAt]),
+        (await store.tokensOfUser('00uOwner', null, 2_000)).items.map(({ token }) => [
+          token.id,
+          token.lastUsedAt,
+        ]),
       );
       expect(tokens.map(({ id }) => used.get(id))).toEqual(tokens.map((_, i) => MADE_AT + i));
     });

@@ -103,7 +103,7 @@ describe('a file of the first schema', () => {
         createdBy: 'system',
       },
     });
-    expect(await store.tokensOfUser('00uOwner')).toHaveLength(1);
+    expect((await store.tokensOfUser('00uOwner', null, 10)).items).toHaveLength(1);
     expect(await store.tokensOfAgent('a53Agent')).toHaveLength(1);
     expect(await store.tokensOfZone('nzoOffice', 10)).toHaveLength(1);
     expect(await store.tokensExpiringBefore(MADE_AT + 60_006, 10)).toHaveLength(1);

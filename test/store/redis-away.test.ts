@@ -25,7 +25,7 @@ const questions: Readonly<Record<string, (store: Store) => unknown>> = {
   tokensById: (store) => store.tokensById(['a']),
   tokensByHash: (store) => store.tokensByHash(['a']),
   tokens: (store) => store.tokens(null, 1),
-  tokensOfUser: (store) => store.tokensOfUser('a'),
+  tokensOfUser: (store) => store.tokensOfUser('a', null, 1),
   tokensExpiringBefore: (store) => store.tokensExpiringBefore(1, 1),
   spend: (store) => store.ledger.spend(spend),
 };

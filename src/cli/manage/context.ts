@@ -46,6 +46,17 @@ export function print(
   out.write(json === true ? `${JSON.stringify(body, null, 2)}\n` : forPeople());
 }
 
+/** The same, where what people see takes further questions. */
+export async function printWith(
+  context: ManageContext,
+  options: OutputOptions,
+  body: unknown,
+  forPeople: () => Promise<string>,
+): Promise<void> {
+  const words = options.json === true ? '' : await forPeople();
+  print(context, options, body, () => words);
+}
+
 /** What follows the path: the parameters that are given. */
 export function query(parameters: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined);

@@ -1,17 +1,23 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { shareSchema } from '../../control/shares/wire.ts';
-import { tokenSchema, tokenWithSecretSchema } from '../../control/tokens/wire.ts';
 import { percentageIn } from './arguments.ts';
 import type { ManagementClient } from './client.ts';
 import { CommandError } from './command-error.ts';
-import { clientFor, type ManageContext, type OutputOptions, print, query, withJson } from './context.ts';
+import {
+  clientFor,
+  type ManageContext,
+  type OutputOptions,
+  print,
+  printWith,
+  query,
+  withJson,
+} from './context.ts';
 import { tokenId } from './named.ts';
 import { type NetworkOptions, networkFrom, withNetwork } from './network.ts';
-import { fields, table } from './table.ts';
+import { fields } from './table.ts';
 import { addTokenTop } from './token-top.ts';
-
-type Token = z.output<typeof tokenSchema>;
+import { tokenFields, tokenTable, tokenWithSecret } from './token-words.ts';
 
 const TOKENS = '/api/v1/api-tokens';
 const SHARES = '/api/v1/principal-rate-limits';
@@ -26,15 +32,16 @@ export function addToken(program: Command, context: ManageContext): void {
     .option('--sort <field>', 'by name, created, lastUsed, expiresAt, type or status')
     .action(async (options: OutputOptions & Record<'q' | 'type' | 'status' | 'sort', string | undefined>) => {
       const { q, type, status, sort } = options;
-      const body = await clientFor(context).all(`${TOKENS}${query({ q, type, status, sortBy: sort })}`);
-      print(context, options, body, () => table(COLUMNS, z.array(tokenSchema).parse(body)));
+      const client = clientFor(context);
+      const body = await client.all(`${TOKENS}${query({ q, type, status, sortBy: sort })}`);
+      await printWith(context, options, body, () => tokenTable(client, body));
     });
   addTokenTop(token, context);
   withJson(token.command('show <token>').description('Show one token, by id or name.')).action(
     async (name: string, options: OutputOptions) => {
       const client = clientFor(context);
       const { body } = await client.ask('GET', `${TOKENS}/${await tokenId(client, name)}`);
-      print(context, options, body, () => described(tokenSchema.parse(body)));
+      await printWith(context, options, body, () => tokenFields(client, body));
     },
   );
   withNetwork(withJson(token.command('create <name>').description('Make a token; shows its secret once.')))
@@ -45,7 +52,7 @@ export function addToken(program: Command, context: ManageContext): void {
       const userId = options.for === undefined ? undefined : await ownerId(client, options.for);
       const network = await networkFrom(client, options);
       const { body } = await client.ask('POST', TOKENS, { name, userId, network, percentage: options.share });
-      print(context, options, body, () => withSecret(body));
+      await printWith(context, options, body, () => tokenWithSecret(client, body));
     });
   withNetwork(withJson(token.command('restrict <token>').description('Set from where a token may be used.')))
     .option('--force', 'even if that locks out the token you are using')
@@ -58,7 +65,7 @@ export function addToken(program: Command, context: ManageContext): void {
       const force = options.force ? 'true' : undefined;
       const path = `${TOKENS}/${await tokenId(client, name)}${query({ force })}`;
       const { body } = await client.ask('PUT', path, { network });
-      print(context, options, body, () => described(tokenSchema.parse(body)));
+      await printWith(context, options, body, () => tokenFields(client, body));
     });
   withJson(token.command('share').description("Set a token's share of the maxima."))
     .argument('<token>')
@@ -76,7 +83,7 @@ export function addToken(program: Command, context: ManageContext): void {
       const client = clientFor(context);
       const path = `${TOKENS}/${await tokenId(client, name)}/lifecycle/rotate`;
       const { body } = await client.ask('POST', path, { overlap: options.overlap });
-      print(context, options, body, () => withSecret(body));
+      await printWith(context, options, body, () => tokenWithSecret(client, body));
     });
   token
     .command('revoke <token>')
@@ -125,43 +132,6 @@ async function setShare(
       ? await client.ask('POST', SHARES, entity)
       : await client.ask('PUT', `${SHARES}/${before.id}`, entity);
   return body;
-}
-
-const COLUMNS = [
-  ['id', ({ id }: Token) => id],
-  ['name', ({ name }: Token) => name],
-  ['owner', ({ details, userId }: Token) => details.ownerLogin ?? userId],
-  ['role', ({ details }: Token) => details.roles.join(',') || '-'],
-  ['status', ({ details }: Token) => details.status],
-  ['type', ({ details }: Token) => details.type],
-  ['network', networkWords],
-  ['last used', ({ details }: Token) => details.lastUsed ?? 'never'],
-  ['expires', ({ expiresAt }: Token) => expiresAt],
-] as const;
-
-function networkWords({ network }: Token): string {
-  if (network.include !== undefined) return `in ${network.include.join(',')}`;
-  if (network.exclude !== undefined) return `not in ${network.exclude.join(',')}`;
-  return 'anywhere';
-}
-
-function described(token: Token): string {
-  const { details } = token;
-  const byEndpoint = Object.entries(details.byEndpoint).map(([name, percent]) => `; ${name}: ${percent} %`);
-  return fields([
-    ...COLUMNS.map(([heading, cell]) => [heading, cell(token)] as const),
-    ['created', token.created],
-    [
-      'share',
-      `${details.percentage === null ? 'the default' : `${details.percentage} %`}${byEndpoint.join('')}`,
-    ],
-    ['old secret until', details.previousSecretValidUntil ?? '-'],
-  ]);
-}
-
-function withSecret(body: unknown): string {
-  const token = tokenWithSecretSchema.parse(body);
-  return `${described(token)}\nThe secret, shown now and never again:\n\n  ${token.secret}\n\n`;
 }
 
 function shareLine(body: unknown): string {

@@ -53,6 +53,19 @@ export function addUser(program: Command, context: ManageContext): void {
       for (const type of options.role ?? []) await client.ask('POST', `${pathOf(id)}/roles`, { type });
       await show(context, options, id);
     });
+  withJson(user.command('update <user>').description('Change what is given of a user.'))
+    .option('--login <login>', 'another login, which nobody else has')
+    .option('--first-name <name>', 'another first name')
+    .option('--last-name <name>', 'another last name')
+    .option('--email <address>', 'another e-mail address')
+    .action(async (name: string, { json, ...profile }: OutputOptions & ProfileOptions) => {
+      if (Object.keys(profile).length === 0) {
+        throw new CommandError('Nothing says what to change.', 'See: tollgate user update --help');
+      }
+      const client = clientFor(context);
+      const { id } = userSchema.parse((await client.ask('POST', pathOf(name), { profile })).body);
+      await show(context, json === undefined ? {} : { json }, id);
+    });
   for (const step of ['activate', 'deactivate', 'suspend', 'unsuspend'] as const) {
     user
       .command(`${step} <user>`)
@@ -85,6 +98,13 @@ export function addUser(program: Command, context: ManageContext): void {
       await client.ask('DELETE', `${path}/${role.id}`);
       await show(context, {}, name);
     });
+}
+
+interface ProfileOptions {
+  readonly login?: string;
+  readonly firstName?: string;
+  readonly lastName?: string;
+  readonly email?: string;
 }
 
 interface CreateOptions {

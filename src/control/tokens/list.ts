@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Credential, expiresAt } from '../../domain/token.ts';
 import type { User } from '../../domain/user.ts';
-import { type ApiError, BAD_CURSOR } from '../api-error.ts';
+import { type ApiError, BAD_CURSOR, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { FirstInOrder } from '../first-in-order.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
@@ -12,8 +12,16 @@ import { statusOf, TOKEN_STATUSES, typeOf } from './status.ts';
 
 /** Without a limit all tokens are one page, up to this many: no answer is longer. */
 const PAGE_MAX = 1000;
-/** How many tokens are looked at for one page in the order of ids; what lies behind them is behind the `next` link. */
+/**
+ * How many tokens are looked at for one page. In the order of ids, what lies behind them is behind the `next` link;
+ * another order is refused where there are more, since it would have to look at every one.
+ */
 const LOOKED_AT_MAX = 50_000;
+
+const TOO_MANY_TO_SORT = invalid(
+  'sortBy',
+  `sortBy: There are more than ${LOOKED_AT_MAX} tokens to sort. List them in the order of their ids, which is that without sortBy.`,
+);
 
 const RECORD_ID = /^\w{1,64}$/;
 
@@ -69,36 +77,21 @@ export async function listTokens(
   if (query.after !== undefined && !RECORD_ID.test(after?.[1] ?? '')) return BAD_CURSOR;
   const wanted = (credential: Credential) =>
     reaches(grant, caller, credential.owner) && isActive(credential, now) && isWanted(credential, query, now);
-  const slices = grant === 'own' ? ownTokens(store, caller) : allTokens(store, startId(query, after));
-  const sorted = query.sortBy !== undefined || query.sortOrder !== undefined;
-  return sorted ? inOrder(slices, wanted, query, after, limit, now) : byId(slices, wanted, after, limit);
-}
-
-/** Without another order the store begins behind the cursor by itself. */
-function startId({ sortBy, sortOrder }: ListQuery, after: readonly string[] | null): string | null {
-  return sortBy === undefined && sortOrder === undefined ? (after?.[1] ?? null) : null;
-}
-
-function allTokens(
-  store: ControlParts['store'],
-  start: string | null,
-): AsyncGenerator<readonly Credential[]> {
-  return scan((after, limit) => store.tokens(after, limit), start);
-}
-
-async function* ownTokens(store: ControlParts['store'], caller: User): AsyncGenerator<readonly Credential[]> {
-  const tokens = await store.tokensOfUser(caller.id);
-  const found = await store.tokensById(tokens.map(({ id }) => id).toSorted());
-  yield found.filter((credential) => credential !== null);
+  const sorted = (query.sortBy ?? 'id') !== 'id' || query.sortOrder === 'desc';
+  const start = sorted ? null : (after?.[1] ?? null);
+  const slices = scan(
+    (from, count) =>
+      grant === 'own' ? store.tokensOfUser(caller.id, from, count) : store.tokens(from, count),
+    start,
+  );
+  return sorted ? inOrder(slices, wanted, query, after, limit, now) : byId(slices, wanted, limit);
 }
 
 async function byId(
   slices: AsyncIterable<readonly Credential[]>,
   wanted: (credential: Credential) => boolean,
-  after: readonly string[] | null,
   limit: number,
 ): Promise<TokenPage> {
-  const start = after?.[1] ?? '';
   const items: Credential[] = [];
   const page = (last: string | undefined): TokenPage => {
     return { kind: 'page', items, next: last === undefined ? null : encodeCursor(['', last]) };
@@ -109,7 +102,7 @@ async function byId(
     // What was looked at in vain is not looked at again: the next page goes on behind it.
     if (lookedAt >= LOOKED_AT_MAX && slice[0] !== undefined) return page(lastBefore);
     for (const credential of slice) {
-      if (credential.token.id <= start || !wanted(credential)) continue;
+      if (!wanted(credential)) continue;
       if (items.length === limit) return page(items.at(-1)?.token.id);
       items.push(credential);
     }
@@ -131,12 +124,15 @@ async function inOrder(
   after: readonly string[] | null,
   limit: number,
   now: number,
-): Promise<TokenPage> {
+): Promise<TokenPage | ApiError> {
   const direction = sortOrder === 'asc' ? 1 : -1;
   const compare = (a: readonly string[], b: readonly string[]) => direction * comparePlaces(a, b);
   // One more than the page, which tells whether there is a next one.
   const firsts = new FirstInOrder<Placed>(limit + 1, (a, b) => compare(a.place, b.place));
+  let lookedAt = 0;
   for await (const slice of slices) {
+    lookedAt += slice.length;
+    if (lookedAt > LOOKED_AT_MAX) return TOO_MANY_TO_SORT;
     for (const credential of slice) {
       if (!wanted(credential)) continue;
       const place = [sortKey(credential, sortBy, now), credential.token.id] as const;

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { newId } from '../../domain/ids.ts';
 import { userParty } from '../../domain/log-event.ts';
 import type { User } from '../../domain/user.ts';
-import { invalid } from '../api-error.ts';
 import { eventOf, fromFresh } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type AnyCall, type Operation, ok, operation, type Reply } from '../operation.ts';
@@ -11,15 +10,16 @@ import { queryFlag } from '../validation.ts';
 import { findUser } from './find.ts';
 import { lifecycleOperations } from './lifecycle.ts';
 import { listUsers, userQuery } from './list.ts';
-import { profileInput } from './profile.ts';
+import { profileInput, profileOf } from './profile.ts';
 import { roleOperations } from './roles.ts';
+import { loginTaken, updateOperations } from './update.ts';
 import { userBody, userSchema, userTag } from './wire.ts';
 
 const TAG = 'Users';
 
 const creation = z.object({ profile: profileInput });
 
-type Profile = z.output<typeof profileInput>;
+type ProfileInput = z.output<typeof profileInput>;
 
 /** What tokens need of users: who there is, in which status, with which roles. In Okta's form. */
 export function userOperations(parts: ControlParts): readonly Operation[] {
@@ -72,33 +72,32 @@ export function userOperations(parts: ControlParts): readonly Operation[] {
         return ok(userBody(found.user, call.request.origin), { etag: userTag(found.user) });
       },
     }),
+    ...updateOperations(parts),
     ...lifecycleOperations(parts),
     ...roleOperations(parts),
   ];
 }
 
 async function create(
-  { store }: ControlParts,
+  parts: ControlParts,
   call: AnyCall,
-  { login, firstName, lastName, attributes }: Profile,
+  input: ProfileInput,
   activate: boolean,
 ): Promise<Reply> {
-  if ((await store.userByLogin(login)) !== null) {
-    return invalid('login', 'login: An object with this field already exists in the current organization');
-  }
+  const profile = profileOf(input);
+  if ('kind' in profile) return profile;
+  const taken = await loginTaken(parts, profile.login, null);
+  if (taken !== null) return taken;
   const user: User = {
     id: newId('00u'),
-    login,
-    firstName,
-    lastName,
-    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+    ...profile,
     status: activate ? 'ACTIVE' : 'STAGED',
     roles: [],
     createdAt: call.now,
     lastUpdatedAt: call.now,
   };
   const target = [userParty(user)];
-  await store.commit([
+  await parts.store.commit([
     { put: 'user', user, replacing: null },
     eventOf(call, 'user.lifecycle.create', target),
     ...(activate ? [eventOf(call, 'user.lifecycle.activate', target)] : []),

@@ -15,7 +15,7 @@ const CREDENTIALS = {
   byHash: `${CREDENTIAL} WHERE token.id = (SELECT token_id FROM secret WHERE hash = ?)`,
   byId: `${CREDENTIAL} WHERE token.id = ?`,
   page: `${CREDENTIAL} WHERE token.id > ? ORDER BY token.id LIMIT ?`,
-  ofUser: `${CREDENTIAL} WHERE token.user_id = ? ORDER BY token.id`,
+  ofUser: `${CREDENTIAL} WHERE token.user_id = ? AND token.id > ? ORDER BY token.id LIMIT ?`,
   ofAgent: `${CREDENTIAL} WHERE token.agent_id = ? ORDER BY token.id`,
   ofZone: `${CREDENTIAL} WHERE token.id IN (SELECT token_id FROM token_zone WHERE zone_id = ?) ORDER BY token.id LIMIT ?`,
   expiringBefore: `${CREDENTIAL} WHERE token.expires_at < ? ORDER BY token.expires_at, token.id LIMIT ?`,

@@ -157,8 +157,11 @@ class EmbeddedStore implements Store {
     });
   }
 
-  tokensOfUser(userId: string): Promise<readonly Token[]> {
-    return this.#ask(() => this.#reader.credentials('ofUser', userId).map(tokenFrom));
+  tokensOfUser(userId: string, after: string | null, limit: number): Promise<Page<Credential>> {
+    return this.#ask(() => {
+      const found = this.#reader.credentials('ofUser', userId, after ?? '', limit + 1).map(credentialFrom);
+      return pageOf(found, limit, ({ token }) => token.id);
+    });
   }
 
   tokensExpiringBefore(time: number, limit: number): Promise<readonly Token[]> {

@@ -193,13 +193,13 @@ function records(of: KeyName): Script {
 }
 
 /**
- * The tokens under a user, agent or zone. ARGV: its id; how many. The set holds `id token`, and a space sorts before
+ * The tokens under a user, agent or zone. ARGV: its id; how many; the token to begin after, if any. The set holds `id token`, and a space sorts before
  * every character of an id.
  */
 function tokensUnder(index: KeyName): Script {
   const body = `${CREDENTIAL}
 local ids = {}
-local from, to = '[' .. ARGV[1] .. ' ', '(' .. ARGV[1] .. '!'
+local from, to = '(' .. ARGV[1] .. ' ' .. (ARGV[3] or ''), '(' .. ARGV[1] .. '!'
 for _, entry in ipairs(redis.call('ZRANGE', ${index}, from, to, 'BYLEX', 'LIMIT', 0, ARGV[2])) do
   ids[#ids + 1] = string.sub(entry, #ARGV[1] + 2)
 end

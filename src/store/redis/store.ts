@@ -200,8 +200,9 @@ class ConnectedStore implements RedisStore {
     return pageOf(found, limit, ({ token }) => token.id);
   }
 
-  async tokensOfUser(userId: string): Promise<readonly Token[]> {
-    return tokensFrom(await this.#run(reads.TOKENS_OF_USER, userId, ALL));
+  async tokensOfUser(userId: string, after: string | null, limit: number): Promise<Page<Credential>> {
+    const found = credentialsFrom(await this.#run(reads.TOKENS_OF_USER, userId, limit + 1, after ?? ''));
+    return pageOf(found, limit, ({ token }) => token.id);
   }
 
   async tokensOfAgent(agentId: string): Promise<readonly Token[]> {
