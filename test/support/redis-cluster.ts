@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
 import { freePort, type RedisServer, startRedis } from './redis-server.ts';
+import { clientTls } from './redis-tls.ts';
 
 export interface ClusterNode {
   readonly server: RedisServer;
@@ -25,6 +26,8 @@ export interface ClusterOptions {
   readonly replicas?: number;
   /** After how long a silent node counts as failing, in milliseconds. */
   readonly nodeTimeoutMs?: number;
+  /** TLS in place of plain connections, between the nodes too. */
+  readonly tls?: boolean;
   /** More of redis.conf, as on the command line. */
   readonly args?: readonly string[];
 }
@@ -33,9 +36,15 @@ const SLOTS = 16_384;
 
 /** Starts a cluster and resolves once it serves every slot, and every replica follows. */
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const { primaries: count = 3, replicas: followers = 0, nodeTimeoutMs = 15_000, args = [] } = options;
+  const {
+    primaries: count = 3,
+    replicas: followers = 0,
+    nodeTimeoutMs = 15_000,
+    tls = false,
+    args = [],
+  } = options;
   const nodes = await Promise.all(
-    Array.from({ length: count + followers }, () => startNode(nodeTimeoutMs, args)),
+    Array.from({ length: count + followers }, () => startNode(nodeTimeoutMs, tls, args)),
   );
   const primaries = nodes.slice(0, count);
   const replicas = nodes.slice(count);
@@ -52,7 +61,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
   return {
     primaries,
     replicas,
-    url: `redis+cluster://${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`,
+    url: `${tls ? 'rediss' : 'redis'}+cluster://${nodes.map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`,
     async stop() {
       for (const { raw } of nodes) raw.disconnect();
       await Promise.all(nodes.map(({ server }) => server.stop()));
@@ -68,13 +77,17 @@ export async function until(what: string, met: () => Promise<boolean>): Promise<
   await vi.waitFor(look, { timeout: 20_000, interval: 50 });
 }
 
-async function startNode(nodeTimeoutMs: number, more: readonly string[]): Promise<ClusterNode> {
+async function startNode(nodeTimeoutMs: number, tls: boolean, more: readonly string[]): Promise<ClusterNode> {
   const args = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', `${nodeTimeoutMs}`],
-    ...['--cluster-port', `${await freePort()}`, ...more],
+    ...['--cluster-port', `${await freePort()}`, ...(tls ? ['--tls-cluster', 'yes'] : []), ...more],
   ];
-  const server = await startRedis({ args });
-  const raw = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  const server = await startRedis({ args, tls });
+  const raw = new Redis(server.url, {
+    ...clientTls(tls),
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+  });
   raw.on('error', () => {});
   return { server, raw, id: String(await raw.cluster('MYID')) };
 }

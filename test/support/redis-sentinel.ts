@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import { fact, until } from './redis-cluster.ts';
 import { freePort, type RedisServer, startRedis } from './redis-server.ts';
+import { clientTls, TLS_LINES } from './redis-tls.ts';
 
 export interface Sentinels {
   readonly primary: RedisServer;
@@ -22,6 +23,8 @@ export interface Sentinels {
 export interface SentinelOptions {
   /** After how long a silent server counts as down, in milliseconds. */
   readonly downAfterMs?: number;
+  /** TLS in place of plain connections, between the servers too. */
+  readonly tls?: boolean;
 }
 
 const NAME = 'main';
@@ -34,18 +37,21 @@ process.on('exit', () => {
 });
 
 /** Starts all of it, and resolves once the replica follows and the Sentinels would agree on a failover. */
-export async function startSentinels({ downAfterMs = 1_000 }: SentinelOptions = {}): Promise<Sentinels> {
-  const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
-  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
+export async function startSentinels({
+  downAfterMs = 1_000,
+  tls = false,
+}: SentinelOptions = {}): Promise<Sentinels> {
+  const primary = await startRedis({ tls, args: ['--repl-diskless-sync-delay', '0'] });
+  const replica = await startRedis({ tls, args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
   const ports = await Promise.all(Array.from({ length: SENTINELS }, freePort));
   const directory = mkdtempSync(path.join(tmpdir(), 'sentinels-'));
   const children = ports.map((port) => {
     const file = path.join(directory, `${port}.conf`);
-    writeFileSync(file, configOf(port, ports, primary.port, replica.port, downAfterMs));
+    writeFileSync(file, configOf(port, ports, primary.port, replica.port, downAfterMs, tls));
     return startSentinel(file);
   });
-  const raws = ports.map((port) => rawClient(port));
-  const replicaRaw = rawClient(replica.port);
+  const raws = ports.map((port) => rawClient(port, tls));
+  const replicaRaw = rawClient(replica.port, tls);
   await until('the replica follows', async () => {
     return fact(await replicaRaw.info('replication'), 'master_link_status') === 'up';
   });
@@ -54,7 +60,7 @@ export async function startSentinels({ downAfterMs = 1_000 }: SentinelOptions = 
   return {
     primary,
     replica,
-    url: `redis+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${NAME}`,
+    url: `${tls ? 'rediss' : 'redis'}+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${NAME}`,
     async primaryPort() {
       const answers = await Promise.all(
         raws.map((raw) => raw.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),
@@ -79,9 +85,11 @@ function configOf(
   primary: number,
   replica: number,
   downAfterMs: number,
+  tls: boolean,
 ): string {
   return [
-    ...['bind 127.0.0.1', `port ${port}`, `sentinel myid ${idOf(port)}`],
+    ...(tls ? ['port 0', `tls-port ${port}`, ...TLS_LINES.map((line) => line.join(' '))] : [`port ${port}`]),
+    ...['bind 127.0.0.1', `sentinel myid ${idOf(port)}`],
     `sentinel monitor ${NAME} 127.0.0.1 ${primary} ${QUORUM}`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
     `sentinel failover-timeout ${NAME} 5000`,
@@ -112,8 +120,12 @@ async function end(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-function rawClient(port: number): Redis {
-  const raw = new Redis(port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
+function rawClient(port: number, tls: boolean): Redis {
+  const raw = new Redis(port, '127.0.0.1', {
+    ...clientTls(tls),
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: null,
+  });
   raw.on('error', () => {});
   return raw;
 }

@@ -5,10 +5,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { TLS_LINES } from './redis-tls.ts';
 
 export interface RedisOptions {
   /** Set with `requirepass`; part of the URL. */
   readonly password?: string;
+  /** TLS in place of plain connections, with the certificates of `redis-tls.ts`. */
+  readonly tls?: boolean;
   /** More of redis.conf, as on the command line: `['--maxmemory', '1mb']`. Later words win over the defaults here. */
   readonly args?: readonly string[];
 }
@@ -55,7 +58,7 @@ class RunningRedis implements RedisServer {
   constructor(port: number, directory: string, options: RedisOptions, child: ChildProcess) {
     const secret = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
     this.port = port;
-    this.url = `redis://${secret}127.0.0.1:${port}`;
+    this.url = `${options.tls === true ? 'rediss' : 'redis'}://${secret}127.0.0.1:${port}`;
     this.directory = directory;
     this.#options = options;
     this.#child = child;
@@ -124,11 +127,23 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+function portOf(port: number, { tls = false }: RedisOptions): readonly string[] {
+  if (!tls) return ['--port', `${port}`];
+  return [
+    '--port',
+    '0',
+    '--tls-port',
+    `${port}`,
+    ...TLS_LINES.flatMap(([name, value]) => [`--${name}`, value]),
+  ];
+}
+
 function start(port: number, directory: string, options: RedisOptions): Promise<ChildProcess> {
   const child = spawn(
     process.env['TEST_REDIS_SERVER'] ?? 'redis-server',
     [
-      ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory],
+      ...portOf(port, options),
+      ...['--bind', '127.0.0.1', '--dir', directory],
       ...['--pidfile', path.join(directory, 'redis.pid'), '--logfile', ''],
       ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'],
       ...(options.password === undefined ? [] : ['--requirepass', options.password]),

@@ -3,6 +3,7 @@ import { Cluster, Redis, type RedisCommander, type RedisOptions } from 'ioredis'
 import { parseRedisUrl, type RedisPlace } from '../../domain/redis-url.ts';
 import { connectorToOwner } from './cluster-connector.ts';
 import { followFailovers } from './sentinel-watch.ts';
+import { tlsReason } from './tls-reason.ts';
 
 /** How TLS to Redis is checked and shown, where it is not as the system has it. Certificates are PEM. */
 export type RedisTls = Pick<TlsOptions, 'ca' | 'cert' | 'key' | 'servername'>;
@@ -102,7 +103,8 @@ export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause: unknown = 'lastNodeError' in error ? error.lastNodeError : undefined;
   if (cause instanceof Error) return reasonOf(cause);
-  return error.message === '' && 'code' in error ? String(error.code) : error.message;
+  if (error.message === '' && 'code' in error) return String(error.code);
+  return tlsReason(error) ?? error.message;
 }
 
 function serverOptions(place: RedisPlace, { commandTimeoutMs, tls, blockedMs = 0 }: Access) {
