@@ -52,6 +52,10 @@ const MAY_IMPORT: Readonly<Record<string, { readonly parts: readonly string[]; r
   };
 
 const PACKAGES: Readonly<Record<string, { readonly in: readonly string[]; readonly because: string }>> = {
+  '@opentelemetry/api': { in: ['telemetry/traces/'], because: 'only those who trace load OpenTelemetry' },
+  '@opentelemetry/exporter-trace-otlp-proto': { in: ['telemetry/traces/'], because: 'the same' },
+  '@opentelemetry/resources': { in: ['telemetry/traces/'], because: 'the same' },
+  '@opentelemetry/sdk-trace': { in: ['telemetry/traces/'], because: 'the same' },
   commander: { in: ['main.ts', 'cli/'], because: 'only the command line parses arguments' },
   fastify: { in: ['control/'], because: 'only the management API is a web application' },
   'http-proxy-3': {

@@ -51,6 +51,7 @@ export async function openGate(folder: string, secret: string): Promise<GateAlon
     warning: new WarningPercent(store, clock),
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
     accessLog: null,
+    trace: null,
     clock,
   });
   const pipeline = new Pipeline(gate, account, (bug) => {

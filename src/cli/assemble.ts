@@ -27,9 +27,11 @@ import { Durations } from '../telemetry/durations.ts';
 import type { GatewaySources } from '../telemetry/gateway-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { RequestMeasures } from '../telemetry/request-measures.ts';
+import { openTracing } from '../telemetry/traces/tracing.ts';
 import type { LastingParts } from './generation.ts';
 import { Generations } from './generations.ts';
 import type { UpstreamsTls } from './tls-files.ts';
+import { VERSION } from './version.ts';
 
 /** How long after a failure the store is left alone before one caller tries it again, in milliseconds. */
 const STORE_RETRY_MS = 1_000;
@@ -114,6 +116,9 @@ export async function assembleGateway(
   const requests = new RequestMeasures();
   const peers: Record<PeerKind, number> = { trusted: 0, private: 0, public: 0 };
   const streams = new LiveStreams();
+  const { endpoint, ...otlp } = config.telemetry.otlp;
+  const tracing =
+    endpoint === null ? null : await openTracing({ endpoint, ...otlp }, { clock, log, version: VERSION });
   const parts: LastingParts = {
     clock,
     log,
@@ -130,6 +135,7 @@ export async function assembleGateway(
     warning,
     requests,
     peers,
+    tracing,
     streams,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
   };
@@ -179,6 +185,7 @@ export async function assembleGateway(
       leases: store.ledger.leases,
       usage,
       events: violations,
+      traces: tracing,
     },
     components: { resolve: () => breaker.reason, limit: () => budgets.reason },
     stop: (graceMs) => stop(graceMs, upgrades),
@@ -204,6 +211,7 @@ export async function assembleGateway(
     });
     await generations.close();
     await parts.fallback.close();
+    await tracing?.close();
   }
 }
 

@@ -22,6 +22,7 @@ import { createGate } from '../gateway/gate.ts';
 import { ConcurrencyStage } from '../gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../gateway/limit/limit-stage.ts';
 import { headRules } from '../gateway/listen/head.ts';
+import { traceStarter } from '../gateway/listen/trace-start.ts';
 import type { LiveStreams } from '../gateway/live-streams.ts';
 import { type OnBug, Pipeline } from '../gateway/pipeline.ts';
 import type { FailureLimit } from '../gateway/resolve/failure-limit.ts';
@@ -34,6 +35,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { accessLine, isSampled } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
+import type { Tracing } from '../telemetry/traces/tracing.ts';
 import type { UpstreamsTls } from './tls-files.ts';
 
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
@@ -62,6 +64,8 @@ export interface LastingParts {
   readonly requests: RequestMeasures;
   /** How many peers of each kind there were. */
   readonly peers: Record<PeerKind, number>;
+  /** Null where requests are not traced. */
+  readonly tracing: Tracing | null;
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
 }
@@ -120,6 +124,7 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
     warning: parts.warning,
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
     accessLog: accessLogOf(config, log),
+    trace: traceOf(config, parts),
     clock,
   });
   return new Pipeline(gate, account, onBug);
@@ -132,9 +137,20 @@ function accessLogOf({ log: { access, accessSample } }: Config, log: Logger) {
   };
 }
 
+function traceOf({ listen }: Config, { clock, requests, tracing }: LastingParts) {
+  if (tracing === null) return null;
+  const scheme = speaksTls(listen, 'proxy') ? 'https' : 'http';
+  return (outcome: Outcome, now: number) => {
+    tracing.record(outcome, scheme, now);
+    const { arrival, permit } = outcome;
+    if (arrival?.trace == null) return;
+    requests.exemplify(arrival.times, permit !== null, now, arrival.trace.traceId, clock.now() / 1000);
+  };
+}
+
 function transportOptions(
-  { listen, resolve, forward, refusals }: Config,
-  { clock, peers, streams, onBug }: LastingParts,
+  { listen, resolve, forward, refusals, telemetry }: Config,
+  { clock, peers, tracing, streams, onBug }: LastingParts,
   trustedProxies: AddressSet,
   pipeline: Pipeline,
   upstreams: Upstreams,
@@ -143,13 +159,16 @@ function transportOptions(
     pipeline,
     upstreams,
     clock,
-    rules: headRules({
-      schemes: resolve.schemes,
-      credentialHeader: resolve.header,
-      passCredential: !forward.stripToken,
-      maxHeaders: listen.maxHeaders,
-      maxTargetLength: listen.targetSize,
-    }),
+    rules: headRules(
+      {
+        schemes: resolve.schemes,
+        credentialHeader: resolve.header,
+        passCredential: !forward.stripToken,
+        maxHeaders: listen.maxHeaders,
+        maxTargetLength: listen.targetSize,
+      },
+      tracing === null ? null : traceStarter(telemetry),
+    ),
     limits: {
       maxConnections: listen.maxConnections,
       maxConnectionsPerAddress: listen.maxConnectionsPerAddress,

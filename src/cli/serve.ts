@@ -177,8 +177,11 @@ async function start(begin: Start, out: Output): Promise<Running> {
     control: control?.metrics ?? null,
     workers,
   });
+  const all = workers === null ? registry : new WorkerMetrics(registry, workers);
   const health = createHealthServer({
-    metrics: workers === null ? registry : new WorkerMetrics(registry, workers),
+    metrics: all,
+    // Exemplars are what it has to show.
+    openMetrics: config.telemetry.otlp.endpoint === null ? null : () => all.getMetricsAsJSON(),
     readiness: () => readiness(accepting(), workers),
     components: {
       store: () => store.trouble(),

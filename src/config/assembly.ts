@@ -8,6 +8,8 @@ import type { YamlSource } from './yaml-source.ts';
 
 /** Takes the place of the file's store, so that gateways share a Redis without a file of their own. */
 const REDIS_URL = 'TOLLGATE_REDIS_URL';
+/** Stands for `telemetry.otlp.endpoint` where the file has none, as wherever OpenTelemetry is used. */
+const OTLP_ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT';
 
 /** The settings of all the places they come from, as they are written there. */
 export interface Assembly {
@@ -20,11 +22,12 @@ export interface Assembly {
   locate(finding: Finding): Problem;
 }
 
-/** Puts the store that the environment names, and the endpoints of `endpointFiles`, to what the file says. */
+/** Puts the store and the receiver of traces that the environment names, and the endpoints of `endpointFiles`, to what the file says. */
 export function assemble(main: YamlSource, env: Environment, readText: ReadText): Assembly {
-  const own = withStoreOf(env, main.value);
+  const own = withReceiverOf(env, withStoreOf(env, main.value));
   const names = read(configSchema.shape.endpointFiles, own, ['endpointFiles']) ?? [];
   const { files, problems } = readEndpointFiles(names, main, env, readText);
+  const receiverIsOurs = at(own, RECEIVER) !== at(main.value, RECEIVER);
   const urlIsOurs = at(own, ['store']) !== at(main.value, ['store']);
   return {
     settings: withEndpointsOf(files, own),
@@ -32,6 +35,9 @@ export function assemble(main: YamlSource, env: Environment, readText: ReadText)
     problems,
     locate(finding) {
       const [key, index, ...rest] = finding.path;
+      if (receiverIsOurs && key === 'telemetry' && index === 'otlp' && rest[0] === 'endpoint') {
+        return main.locate({ ...finding, message: `${finding.message} (${OTLP_ENDPOINT})` });
+      }
       if (urlIsOurs && key === 'store' && index === 'url') {
         return main.locate({ ...finding, message: `${finding.message} (${REDIS_URL})` });
       }
@@ -49,6 +55,18 @@ function withStoreOf(env: Environment, settings: unknown): unknown {
   const { store } = settings;
   const kept = isRecord(store) && store['kind'] === 'redis' ? store : {};
   return { ...settings, store: { ...kept, kind: 'redis', url } };
+}
+
+const RECEIVER = ['telemetry', 'otlp', 'endpoint'];
+
+function withReceiverOf(env: Environment, settings: unknown): unknown {
+  const endpoint = env[OTLP_ENDPOINT];
+  if (endpoint === undefined || endpoint === '' || !isRecord(settings)) return settings;
+  const { telemetry = {} } = settings;
+  if (!isRecord(telemetry)) return settings;
+  const { otlp = {} } = telemetry;
+  if (!isRecord(otlp) || (otlp['endpoint'] ?? 'null') !== 'null') return settings;
+  return { ...settings, telemetry: { ...telemetry, otlp: { ...otlp, endpoint } } };
 }
 
 function withEndpointsOf(files: readonly EndpointFile[], settings: unknown): unknown {

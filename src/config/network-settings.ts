@@ -111,3 +111,26 @@ export function redisUrl() {
     { secret: true },
   );
 }
+
+/** Where spans are sent. Messages do not show it: it may hold a password. */
+export function otlpEndpoint() {
+  return text(
+    'a URL such as http://127.0.0.1:4318, without a query',
+    /^https?:\/\/[^\s?#]+$/,
+    (written) => (URL.canParse(written) ? written : null),
+    { secret: true },
+  );
+}
+
+/** A header that is sent with spans, as OTEL_EXPORTER_OTLP_HEADERS has them. Messages do not show it. */
+export function otlpHeader() {
+  return text(
+    'name=value, such as authorization=Bearer …',
+    /^[A-Za-z0-9-]{1,64}=[ -~]+$/,
+    (written) => {
+      const [name = ''] = written.split('=', 1);
+      return { name, value: written.slice(name.length + 1).trim() };
+    },
+    { secret: true },
+  );
+}

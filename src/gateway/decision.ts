@@ -3,6 +3,7 @@ import type { Spent } from '../domain/limit-ledger.ts';
 import type { RejectionCode } from '../domain/rejection.ts';
 import type { Slot, SlotRefusal } from '../domain/slot-ledger.ts';
 import type { Credential } from '../domain/token.ts';
+import type { Trace } from '../domain/trace-context.ts';
 import type { Zone } from '../domain/zone.ts';
 import type { Findings } from './findings.ts';
 import type { StageTimes } from './stage-times.ts';
@@ -27,6 +28,8 @@ export interface Arrival {
   readonly findings?: Findings;
   /** Filled in on the way. */
   readonly times: StageTimes;
+  /** Its place in a trace; null or absent where requests are not traced. */
+  readonly trace?: Trace | null;
 }
 
 // Not exported: only `permit` below can make the brand.

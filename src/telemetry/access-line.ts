@@ -6,7 +6,12 @@ import { decidedAt, type Times } from './request-measures.ts';
 /** What the access log needs of an exchange's end; the gateway's `Outcome` has it all. */
 export interface Ended {
   readonly requestId: string;
-  readonly arrival: { readonly method: string; readonly path: string; readonly times: Times } | null;
+  readonly arrival: {
+    readonly method: string;
+    readonly path: string;
+    readonly times: Times;
+    readonly trace?: { readonly traceId: string } | null;
+  } | null;
   readonly decision: 'forwarded' | RejectionCode;
   readonly permit: {
     readonly credential: Credential;
@@ -57,6 +62,7 @@ export function accessLine({ arrival, decision, permit, rejection, ...end }: End
   const credential = permit?.credential ?? rejection?.credential ?? null;
   return {
     requestId: end.requestId,
+    traceId: arrival?.trace?.traceId ?? null,
     method: arrival?.method ?? null,
     path: arrival?.path ?? null,
     decision,

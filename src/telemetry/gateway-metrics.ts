@@ -23,6 +23,8 @@ export interface GatewaySources {
   readonly leases: LeaseSums | null;
   readonly usage: Queue;
   readonly events: Queue;
+  /** Null where requests are not traced. */
+  readonly traces: Pick<Queue, 'dropped'> | null;
 }
 
 /** The sums of the domain's `LeaseCounts`. */
@@ -51,6 +53,7 @@ export function declareGateway(declare: Declare, sources: GatewaySources): void 
   if (sources.leases !== null) declareLeases(declare, sources.leases);
   declareQueue(declare, 'usage', 'notes of last use', sources.usage);
   declareQueue(declare, 'event', 'events for the System Log', sources.events);
+  if (sources.traces !== null) declareTraces(declare, sources.traces);
 }
 
 function declareRequests(
@@ -223,6 +226,16 @@ function declareQueue(declare: Declare, name: 'usage' | 'event', what: string, q
       help: `How many ${what} were dropped because the queue was full.`,
     },
     single(() => queue.dropped),
+  );
+}
+
+function declareTraces(declare: Declare, traces: Pick<Queue, 'dropped'>): void {
+  declare.counter(
+    {
+      name: 'tollgate_spans_dropped_total',
+      help: 'Spans that were dropped because too many waited for the receiver of traces, or it did not take them.',
+    },
+    single(() => traces.dropped),
   );
 }
 

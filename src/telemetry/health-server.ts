@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { ListenerTls } from '../kernel/listener-tls.ts';
+import { OPEN_METRICS_TYPE, openMetricsText, readsOpenMetrics } from './open-metrics.ts';
+import type { Snapshot } from './worker-metrics.ts';
 
 /** What is wrong with a component, in one line for people; null when it is well. */
 export type ComponentCheck = () => string | null | Promise<string | null>;
@@ -17,6 +19,8 @@ export type Readiness = 'ready' | 'stopping' | 'no-worker';
 
 export interface HealthServerParts {
   readonly metrics: Scrape;
+  /** The same for scrapers that ask for OpenMetrics; null where it has nothing to add. */
+  readonly openMetrics?: (() => Promise<Snapshot>) | null;
   readonly readiness: () => Readiness;
   /** By component name. A component that is not well degrades the process, which goes on with what it knows. */
   readonly components: Readonly<Record<string, ComponentCheck>>;
@@ -35,6 +39,7 @@ const HANDSHAKE_MS = 5_000;
  */
 export function createHealthServer({
   metrics,
+  openMetrics = null,
   readiness,
   components,
   tls = null,
@@ -63,7 +68,11 @@ export function createHealthServer({
     } else if (request.url === '/readyz') {
       answerReady().then(({ status, body }) => answer(status, 'application/json', body), fail);
     } else if (request.url === '/metrics') {
-      metrics.metrics().then((body) => answer(200, metrics.contentType, body), fail);
+      if (openMetrics !== null && readsOpenMetrics(request.headers.accept)) {
+        openMetrics()
+          .then(openMetricsText)
+          .then((body) => answer(200, OPEN_METRICS_TYPE, body), fail);
+      } else metrics.metrics().then((body) => answer(200, metrics.contentType, body), fail);
     } else {
       answer(404, 'text/plain', 'Here are /metrics, /livez and /readyz.\n');
     }

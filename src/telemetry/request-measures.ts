@@ -57,6 +57,22 @@ export class RequestMeasures {
     if (end.upstream !== null) this.#measureUpstream(end, end.upstream);
   }
 
+  /**
+   * Makes a traced request the one that the buckets of its stages show.
+   * @param now when it was over, in milliseconds of the clock of its times
+   * @param at the same in seconds since the epoch
+   */
+  exemplify(times: Times, permitted: boolean, now: number, traceId: string, at: number): void {
+    const { stages } = this;
+    const { began, resolved, zoned, limited } = times;
+    stages.exemplify(RESOLVE, resolved - began, traceId, at);
+    stages.exemplify(ZONE, zoned - resolved, traceId, at);
+    stages.exemplify(LIMIT, limited - zoned, traceId, at);
+    stages.exemplify(GATE, decidedAt(times) - began, traceId, at);
+    if (permitted) stages.exemplify(FORWARD, now - limited, traceId, at);
+    stages.exemplify(WHOLE, now - began, traceId, at);
+  }
+
   #time(times: Times, permitted: boolean, now: number): void {
     const { stages } = this;
     const { began, resolved, zoned, limited } = times;

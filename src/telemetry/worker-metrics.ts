@@ -64,6 +64,16 @@ export class WorkerMetrics {
 
   /** Everything, in the text form of Prometheus. */
   async metrics(): Promise<string> {
+    return merged(await this.#everything()).metrics();
+  }
+
+  /** Everything, with the exemplars that the form of Prometheus has no room for. */
+  async getMetricsAsJSON(): Promise<Snapshot> {
+    const parts = await this.#everything();
+    return withExemplars(await merged(parts).getMetricsAsJSON(), parts);
+  }
+
+  async #everything(): Promise<Snapshot[]> {
     const fresh = await this.#source.snapshots();
     const running = new Set(this.#source.running());
     for (const [id, snapshot] of this.#last) {
@@ -74,12 +84,36 @@ export class WorkerMetrics {
     for (const [id, snapshot] of fresh) this.#last.set(id, snapshot);
     const late = [...running].filter((id) => !fresh.has(id));
     const before = late.map((id) => rising(this.#last.get(id) ?? []));
-    return merged([await this.#own.getMetricsAsJSON(), this.#gone, ...before, ...fresh.values()]).metrics();
+    return [await this.#own.getMetricsAsJSON(), this.#gone, ...before, ...fresh.values()];
   }
 }
 
 function merged(snapshots: readonly Snapshot[]): Registry {
   return AggregatorRegistry.aggregate([...snapshots]);
+}
+
+/** Sums with the newest exemplar of each among what they are sums of: prom-client sums up without them. */
+function withExemplars(sums: Snapshot, parts: readonly Snapshot[]): Snapshot {
+  const newest = new Map<string, Exemplified>();
+  for (const value of parts.flat().flatMap(({ values }): Exemplified[] => values)) {
+    const at = value.exemplar?.timestamp ?? Number.NEGATIVE_INFINITY;
+    const key = seriesOf(value);
+    if (at > (newest.get(key)?.exemplar?.timestamp ?? Number.NEGATIVE_INFINITY)) newest.set(key, value);
+  }
+  return sums.map((metric) => ({
+    ...metric,
+    values: metric.values.map((value) => ({ ...newest.get(seriesOf(value)), ...value })),
+  }));
+}
+
+/** A value as prom-client writes it, which its types do not show. */
+type Exemplified = Snapshot[number]['values'][number] & {
+  readonly metricName?: string;
+  readonly exemplar?: { readonly timestamp: number };
+};
+
+function seriesOf({ metricName = '', labels }: Exemplified): string {
+  return JSON.stringify([metricName, ...Object.entries(labels).sort()]);
 }
 
 /** What never falls while a process lives, and so must not fall when it ends. */

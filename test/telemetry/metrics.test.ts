@@ -33,6 +33,7 @@ function gatewaySources(): GatewaySources {
     leases: { asked: 3, failed: 1, granted: 10, returned: 2, wasted: 1 },
     usage: { depth: 0, dropped: 0 },
     events: { depth: 0, dropped: 0 },
+    traces: { dropped: 0 },
   };
 }
 

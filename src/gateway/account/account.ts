@@ -13,6 +13,8 @@ export interface AccountParts {
   readonly measure: (outcome: Outcome, endpoint: string, now: number) => void;
   /** Null where the access log is off. */
   readonly accessLog: ((outcome: Outcome, now: number) => void) | null;
+  /** Makes spans of a sampled request; null where requests are not traced. */
+  readonly trace: ((outcome: Outcome, now: number) => void) | null;
   readonly clock: Clock;
 }
 
@@ -23,6 +25,7 @@ export function createAccount({
   warning,
   measure,
   accessLog,
+  trace,
   clock,
 }: AccountParts): Account {
   return (outcome) => {
@@ -34,6 +37,7 @@ export function createAccount({
     const now = clock.monotonic();
     measure(outcome, endpointOf(outcome), now);
     if (accessLog !== null) accessLog(outcome, now);
+    if (trace !== null && outcome.arrival?.trace?.sampled) trace(outcome, now);
   };
 }
 

@@ -1,5 +1,6 @@
 import { formatAddress, parseAddress } from '../../domain/address.ts';
 import type { Credential } from '../../domain/token.ts';
+import { traceHeaders } from '../../domain/trace-context.ts';
 import type { Arrival, Permit } from '../decision.ts';
 import type { Head } from '../listen/head.ts';
 import { isHost } from '../listen/host.ts';
@@ -37,6 +38,8 @@ export function requestHeaders(head: Head, permit: Permit, facts: RequestFacts):
     head.arrival.requestId,
     ...identityHeaders(permit.credential),
   );
+  const { trace = null } = head.arrival;
+  if (trace !== null) headers.push(...traceHeaders(trace));
   return headers;
 }
 

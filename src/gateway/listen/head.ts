@@ -8,6 +8,7 @@ import { isHost } from './host.ts';
 import { originForm } from './origin-form.ts';
 import { newRequestId } from './request-id.ts';
 import { normalTarget } from './target.ts';
+import type { StartTrace } from './trace-start.ts';
 import { judgeUpgrade } from './upgrade.ts';
 
 /** A request head as a parser hands it over; nothing in it has been judged. */
@@ -36,6 +37,8 @@ export interface HeadOptions {
 /** Options made ready once for judging heads. */
 export interface HeadRules extends HeadOptions {
   readonly roleOf: (name: string) => HeaderRole;
+  /** Null where requests are not traced. */
+  readonly startTrace: StartTrace | null;
 }
 
 /** A head that was judged and found good: the request in one reading. */
@@ -61,8 +64,9 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PAT
 /** What `Allow` lists when another method is refused. */
 export const ALLOWED_METHODS = [...METHODS].join(', ');
 
-export function headRules(options: HeadOptions): HeadRules {
-  return { ...options, roleOf: headerRoles(options.credentialHeader) };
+/** @param startTrace null where requests are not traced: what a caller says of its trace then passes as it came */
+export function headRules(options: HeadOptions, startTrace: StartTrace | null = null): HeadRules {
+  return { ...options, roleOf: headerRoles(options.credentialHeader, startTrace !== null), startTrace };
 }
 
 /**
@@ -88,7 +92,7 @@ export function judgeHead(raw: RawHead, peer: string, rules: HeadRules): Head | 
   if (wantsWebSocket === null) return 'listen.bad-upgrade';
   if (read.expect !== null && read.expect.toLowerCase() !== '100-continue') return 'listen.expectation';
   return {
-    arrival: arrivalOf(raw, read, target.path, target.query, peer),
+    arrival: arrivalOf(raw, read, target.path, target.query, peer, rules),
     host,
     body,
     // RFC 9110 §10.1.1: HTTP/1.0 clients cannot wait for it, and there is nothing to wait with.
@@ -105,9 +109,17 @@ function judgeHost(host: string | null, httpVersion: string): string | null {
   return isHost(host) ? host : null;
 }
 
-function arrivalOf(raw: RawHead, read: HeadersRead, path: string, query: string, peer: string): Arrival {
+function arrivalOf(
+  raw: RawHead,
+  read: HeadersRead,
+  path: string,
+  query: string,
+  peer: string,
+  { startTrace }: HeadRules,
+): Arrival {
+  const requestId = newRequestId();
   return {
-    requestId: newRequestId(),
+    requestId,
     method: raw.method,
     path,
     query,
@@ -115,5 +127,6 @@ function arrivalOf(raw: RawHead, read: HeadersRead, path: string, query: string,
     peer,
     forwardedFor: read.forwardedFor,
     times: new StageTimes(),
+    trace: startTrace === null ? null : startTrace(requestId, read.traceParent, read.traceState),
   };
 }

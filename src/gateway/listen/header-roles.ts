@@ -20,7 +20,9 @@ export type HeaderRole =
   | 'websocket-version'
   | 'forwarded-for'
   | 'forwarded-proto'
-  | 'forwarded-host';
+  | 'forwarded-host'
+  | 'traceparent'
+  | 'tracestate';
 
 /** The beginning of the names that are ours alone (ARCHITECTURE.md, invariants). */
 export const RESERVED_PREFIX = 'x-tollgate-';
@@ -100,8 +102,9 @@ const NAME = /^[a-z0-9!#$%&'*+.^`|~-]+$/;
 /**
  * The roles of header names, found by the spelling that came.
  * @param credentialHeader the configured header that may carry the credential, or null
+ * @param traces whether requests are traced; else what a caller says of its trace passes as it came
  */
-export function headerRoles(credentialHeader: string | null): (name: string) => HeaderRole {
+export function headerRoles(credentialHeader: string | null, traces = false): (name: string) => HeaderRole {
   const known = new Map<string, HeaderRole>();
   for (const name of [...HOP_BY_HOP, ...CLAIMS]) known.set(name, 'drop');
   for (const role of READ) known.set(role, role);
@@ -110,6 +113,10 @@ export function headerRoles(credentialHeader: string | null): (name: string) => 
   known.set('x-forwarded-for', 'forwarded-for');
   known.set('x-forwarded-proto', 'forwarded-proto');
   known.set('x-forwarded-host', 'forwarded-host');
+  if (traces) {
+    known.set('traceparent', 'traceparent');
+    known.set('tracestate', 'tracestate');
+  }
   for (const name of ONCE) known.set(name, 'once');
   for (const name of FREQUENT) known.set(name.toLowerCase(), 'pass');
   if (credentialHeader !== null) known.set(credentialHeader.toLowerCase(), 'credential');

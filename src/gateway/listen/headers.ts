@@ -14,6 +14,10 @@ export interface HeadersRead {
   forwardedFor: string | null;
   forwardedProto: string | null;
   forwardedHost: string | null;
+  /** Null, too, when several came. */
+  traceParent: string | null;
+  traceParentSeen: boolean;
+  traceState: string | null;
   /** The bare secret. */
   credential: string | null;
   authorizationSeen: boolean;
@@ -45,6 +49,9 @@ export function readHeaders(raw: readonly string[], rules: HeadRules): HeadersRe
     forwardedFor: null,
     forwardedProto: null,
     forwardedHost: null,
+    traceParent: null,
+    traceParentSeen: false,
+    traceState: null,
     credential: null,
     authorizationSeen: false,
     credentialHeaderSeen: false,
@@ -113,6 +120,14 @@ function readHeader(read: HeadersRead, name: string, value: string, rules: HeadR
       return null;
     case 'forwarded-host':
       read.forwardedHost = joined(read.forwardedHost, value);
+      return null;
+    case 'traceparent':
+      // W3C Trace Context §4.3: of several none is valid.
+      read.traceParent = read.traceParentSeen ? null : value;
+      read.traceParentSeen = true;
+      return null;
+    case 'tracestate':
+      read.traceState = joined(read.traceState, value);
       return null;
     case 'connection':
       return readConnection(read, value);

@@ -265,6 +265,7 @@ describe('a bug', () => {
       transport: {
         rules: {
           ...HEAD,
+          startTrace: null,
           roleOf(name) {
             if (name === 'X-Bug') throw new Error('a bug');
             return roleOf(name);

@@ -228,8 +228,9 @@ export class ClientConnection {
     if (this.#bytes !== null) this.socket.pause();
     const { credential, forwardedFor, findings } = headers;
     const { peer } = this;
+    const requestId = newRequestId();
     const arrival = {
-      requestId: newRequestId(),
+      requestId,
       method,
       path,
       query,
@@ -238,6 +239,7 @@ export class ClientConnection {
       forwardedFor,
       findings,
       times: new StageTimes(),
+      trace: this.#reader.startTrace(requestId),
     };
     const body = bodyEnd > end ? bytes.subarray(end, bodyEnd) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);

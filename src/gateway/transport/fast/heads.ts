@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Credential } from '../../../domain/token.ts';
+import { traceHeaders } from '../../../domain/trace-context.ts';
 import type { Arrival, Permit } from '../../decision.ts';
 import { identityHeaders, type RequestFacts } from '../../forward/request-headers.ts';
 import { inOnePiece } from './one-piece.ts';
@@ -23,11 +24,11 @@ export function requestHead(
   permit: Permit,
   facts: RequestFacts,
 ): string {
-  const { method, path, query } = arrival;
+  const { method, path, query, trace = null } = arrival;
   const lines = headers.forwarded.of(headers, arrival, permit, facts);
   return `${method} ${path}${query} HTTP/1.1\r\n${lines}X-Request-Id: ${arrival.requestId}\r\n${identity(
     permit.credential,
-  )}${bodyLength(method, headers.contentLength ?? 0)}\r\n`;
+  )}${trace === null ? '' : linesOf(traceHeaders(trace))}${bodyLength(method, headers.contentLength ?? 0)}\r\n`;
 }
 
 function bodyLength(method: string, length: number): string {

@@ -1,3 +1,4 @@
+import type { Trace } from '../../../domain/trace-context.ts';
 import { Findings } from '../../findings.ts';
 import { secretIn } from '../../listen/credential.ts';
 import { ALLOWED_METHODS, type HeadRules } from '../../listen/head.ts';
@@ -15,6 +16,8 @@ export interface PlainHeaders {
   readonly forwardedFor: string | null;
   readonly forwardedProto: string | null;
   readonly forwardedHost: string | null;
+  readonly traceParent: string | null;
+  readonly traceState: string | null;
   /** The lines that are forwarded as they came, each with its CRLF. */
   readonly passed: string;
   /** Of these headers on this connection. */
@@ -66,6 +69,14 @@ export class RequestReader {
   /** What the header block says, once `read` has found a head. */
   get headers(): PlainHeaders {
     return this.#headers;
+  }
+
+  /** The place of what `read` has found in its trace; null where requests are not traced. */
+  startTrace(requestId: string): Trace | null {
+    const { startTrace } = this.#rules;
+    return startTrace === null
+      ? null
+      : startTrace(requestId, this.#headers.traceParent, this.#headers.traceState);
   }
 
   /** Reads the head that `text` begins with: one character for each byte. */
@@ -136,6 +147,8 @@ const NOTHING: PlainHeaders = {
   forwardedFor: null,
   forwardedProto: null,
   forwardedHost: null,
+  traceParent: null,
+  traceState: null,
   passed: '',
   findings: new Findings(),
   forwarded: new ForwardedLines(),
@@ -169,6 +182,8 @@ class BlockReading {
   #forwardedFor: string | null = null;
   #forwardedProto: string | null = null;
   #forwardedHost: string | null = null;
+  #traceParent: string | null = null;
+  #traceState: string | null = null;
   #authorizationSeen = false;
   #credentialHeaderSeen = false;
   #once: string[] | null = null;
@@ -211,6 +226,14 @@ class BlockReading {
         if (this.#forwardedHost !== null) return false;
         this.#forwardedHost = text.slice(colon + 2, end);
         return true;
+      case 'traceparent':
+        if (this.#traceParent !== null) return false;
+        this.#traceParent = text.slice(colon + 2, end);
+        return true;
+      case 'tracestate':
+        if (this.#traceState !== null) return false;
+        this.#traceState = text.slice(colon + 2, end);
+        return true;
       case 'authorization':
         return this.#takeAuthorization(text, at, colon, end);
       case 'credential':
@@ -231,6 +254,8 @@ class BlockReading {
       forwardedFor: this.#forwardedFor,
       forwardedProto: this.#forwardedProto,
       forwardedHost: this.#forwardedHost,
+      traceParent: this.#traceParent,
+      traceState: this.#traceState,
       passed: this.#passed,
       findings: new Findings(),
       forwarded: new ForwardedLines(),

@@ -44,6 +44,8 @@ describe('a plain request', () => {
       forwardedFor: '203.0.113.9',
       forwardedProto: 'https',
       forwardedHost: 'front',
+      traceParent: null,
+      traceState: null,
       passed: 'Accept: */*\r\nX-Custom: one\r\nContent-Type: text/plain\r\n',
       findings: new Findings(),
       forwarded: new ForwardedLines(),
