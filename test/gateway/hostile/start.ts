@@ -2,14 +2,22 @@ import { createUpstreams } from '../../../src/gateway/forward/upstreams.ts';
 import { LiveStreams } from '../../../src/gateway/live-streams.ts';
 import { createWebSocketUpgrades } from '../../../src/gateway/transport/general/websocket.ts';
 import type { CreateTransport } from '../../support/gateway.ts';
+import { testTls } from '../../support/test-tls.ts';
 import { BOUNDS, type RunningTransport, type StartTransport, type TransportParts } from './bed.ts';
 
+/** What clients speak to the transport. */
+export type Speaks = 'plain' | 'tls' | 'h2';
+
 /** What starts a transport in front of the bed's upstream. */
-export function starter(create: CreateTransport): StartTransport {
-  return (parts) => start(create, parts);
+export function starter(create: CreateTransport, speaks: Speaks = 'plain'): StartTransport {
+  return (parts) => start(create, parts, speaks);
 }
 
-async function start(create: CreateTransport, parts: TransportParts): Promise<RunningTransport> {
+async function start(
+  create: CreateTransport,
+  parts: TransportParts,
+  speaks: Speaks,
+): Promise<RunningTransport> {
   const { clock, origin } = parts;
   const upstreams = createUpstreams(
     [
@@ -42,7 +50,8 @@ async function start(create: CreateTransport, parts: TransportParts): Promise<Ru
       stallTimeoutMs: 10_000,
     },
     refusalForm: 'okta' as const,
-    scheme: 'http' as const,
+    http2: speaks === 'h2',
+    scheme: speaks === 'plain' ? ('http' as const) : ('https' as const),
     preserveHost: true,
     retries: 1,
     streams: new LiveStreams(),
@@ -50,7 +59,7 @@ async function start(create: CreateTransport, parts: TransportParts): Promise<Ru
   const timeLimits = { connectMs: 5_000, headMs: 5_000, idleMs: 60_000, graceMs: 1_000 };
   const upgrades = createWebSocketUpgrades({ ...options, timeLimits });
   const transport = create(options, upgrades);
-  const { port } = await transport.listen(0, '127.0.0.1');
+  const { port } = await transport.listen(0, '127.0.0.1', speaks === 'plain' ? null : testTls());
   return {
     port,
     async close() {

@@ -52,6 +52,8 @@ export class Http2Connection {
     this.#options = options;
     this.#isLastCall = isLastCall;
     this.#idleSince = clock.monotonic();
+    // A client that has ended its side has gone: streams end by frames.
+    socket.allowHalfOpen = false;
     this.#session = performServerHandshake(socket, {
       settings: { maxConcurrentStreams: MOST_STREAMS, maxHeaderListSize: limits.headSize, enablePush: false },
       // One more than is allowed, so that too many are answered and not only cut off.
