@@ -148,13 +148,19 @@ async function start(begin: Start, out: Output): Promise<Running> {
 
   const echo = new BuiltinEcho();
   started.push(() => echo.close());
-  const made = await bootstrap(store, {
-    prefix: resolve.prefix,
-    pepper: resolve.pepper,
-    secret: env['TOLLGATE_BOOTSTRAP_TOKEN'],
-    demo: role !== 'control' && namesEcho(config),
-    now: systemClock.now(),
-  });
+  const secret = env['TOLLGATE_BOOTSTRAP_TOKEN'];
+  // A gateway alone makes up no administrator: its log is not where the secret is looked for, and the control plane's own
+  // TOLLGATE_BOOTSTRAP_TOKEN would come too late.
+  const made =
+    role === 'gateway' && secret === undefined
+      ? null
+      : await bootstrap(store, {
+          prefix: resolve.prefix,
+          pepper: resolve.pepper,
+          secret,
+          demo: role !== 'control' && namesEcho(config),
+          now: systemClock.now(),
+        });
 
   const control =
     role === 'gateway' ? null : await assembleControl(config, store, systemClock, log, tlsOf('admin'));

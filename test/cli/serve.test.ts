@@ -63,6 +63,14 @@ describe('tollgate serve', () => {
     expect((await fetch(at(proxy, '/hello'), { headers: { authorization } })).status).toBe(200);
   });
 
+  it('as the gateway alone makes no administrator that nobody asked for, so that the one of the control plane comes', async () => {
+    await start('gateway', {});
+    expect(shown).not.toContain('administrator');
+    await serving?.stop();
+    const { admin } = await start('control');
+    expect((await fetch(at(admin, '/api/v1/users/me'), { headers: { authorization } })).status).toBe(200);
+  });
+
   it('as the control plane alone has no proxy, and manages', async () => {
     const { proxy, admin, metrics } = await start('control');
     expect(proxy).toBeNull();
