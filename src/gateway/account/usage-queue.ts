@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestCounts } from '../../domain/request-counts.ts';
-import { StoreAway, type Touch, type UsageSink } from '../../domain/store.ts';
+import type { Touch, UsageSink } from '../../domain/store.ts';
 import type { Token } from '../../domain/token.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { PeriodicFlush } from './periodic-flush.ts';
 
 export interface UsageQueueOptions {
   /** How often what was noted is written, in milliseconds. */
@@ -44,15 +45,20 @@ export class UsageQueue {
   readonly #counted: RequestCounts[] = [];
   #notedSince: number;
   #dropped = 0;
-  #writing: Promise<void> | null = null;
-  readonly #stopTimer: () => void;
+  readonly #flushing: PeriodicFlush;
 
   constructor(sink: UsageSink, clock: Clock, options: UsageQueueOptions) {
     this.#sink = sink;
     this.#clock = clock;
     this.#options = options;
     this.#notedSince = clock.monotonic();
-    this.#stopTimer = clock.every(options.flushEvery, () => this.#tick());
+    const { flushEvery } = options;
+    this.#flushing = new PeriodicFlush(
+      clock,
+      flushEvery,
+      () => this.#waits(),
+      () => this.#write(),
+    );
   }
 
   /** How many tokens wait to be written. */
@@ -83,27 +89,23 @@ export class UsageQueue {
 
   /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#flushing.flush();
   }
 
-  /** Stops the timer and writes what is left. */
-  async close(): Promise<void> {
-    this.#stopTimer();
-    await this.#writing?.catch(ignoreStoreAway);
+  /** Writes what is left, and no more after that. */
+  close(): Promise<void> {
     this.#endInterval();
-    await this.flush();
+    return this.#flushing.close();
   }
 
-  #tick(): void {
+  /** Ends the interval when it is over. */
+  #waits(): boolean {
     const now = this.#clock.monotonic();
     if (now - this.#notedSince >= this.#options.touchEvery) {
       this.#endInterval();
       this.#notedSince = now;
     }
-    if (this.#waiting.size > 0 || this.#counted.length > 0) this.flush().catch(ignoreStoreAway);
+    return this.#waiting.size > 0 || this.#counted.length > 0;
   }
 
   /** Puts what was counted with what waits to be written, and begins anew. */
@@ -140,9 +142,4 @@ export class UsageQueue {
       }
     }
   }
-}
-
-/** The queue keeps what was not written, and the next tick tries again. */
-function ignoreStoreAway(error: unknown): void {
-  if (!(error instanceof StoreAway)) throw error;
 }

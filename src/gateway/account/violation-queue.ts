@@ -1,6 +1,7 @@
-import { type EventSink, type Report, StoreAway } from '../../domain/store.ts';
+import type { EventSink, Report } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Arrival, Permit, Rejection } from '../decision.ts';
+import { PeriodicFlush } from './periodic-flush.ts';
 import { Told } from './told.ts';
 import {
   blockedEvent,
@@ -51,14 +52,19 @@ export class ViolationQueue {
   readonly #crowded = new Told();
   #waiting: Report[] = [];
   #dropped = 0;
-  #writing: Promise<void> | null = null;
-  readonly #stopTimer: () => void;
+  readonly #flushing: PeriodicFlush;
 
   constructor(sink: EventSink, clock: Clock, options: ViolationQueueOptions) {
     this.#sink = sink;
     this.#clock = clock;
     this.#options = options;
-    this.#stopTimer = clock.every(options.flushEvery, () => this.#tick());
+    const { flushEvery } = options;
+    this.#flushing = new PeriodicFlush(
+      clock,
+      flushEvery,
+      () => this.#waits(),
+      () => this.#write(),
+    );
   }
 
   /** How many events wait to be written. */
@@ -111,17 +117,12 @@ export class ViolationQueue {
 
   /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
   flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+    return this.#flushing.flush();
   }
 
-  /** Stops the timer and writes what is left. */
-  async close(): Promise<void> {
-    this.#stopTimer();
-    await this.#writing?.catch(ignoreStoreAway);
-    await this.flush();
+  /** Writes what is left, and no more after that. */
+  close(): Promise<void> {
+    return this.#flushing.close();
   }
 
   #noteOutside(arrival: Arrival, rejection: Rejection): void {
@@ -180,11 +181,12 @@ export class ViolationQueue {
     else this.#waiting.push(report);
   }
 
-  #tick(): void {
+  /** Forgets what is told no longer. */
+  #waits(): boolean {
     const now = this.#clock.now();
     const byName = [this.#outside, this.#blocked, this.#endpoints, this.#warnedEndpoints];
     for (const told of [...byName, ...this.#shares.values(), ...this.#warnedShares.values()]) told.sweep(now);
-    if (this.#waiting.length > 0) this.flush().catch(ignoreStoreAway);
+    return this.#waiting.length > 0;
   }
 
   async #write(): Promise<void> {
@@ -204,9 +206,4 @@ function toldAt(byEndpoint: Map<string, Told>, endpoint: string): Told {
     byEndpoint.set(endpoint, told);
   }
   return told;
-}
-
-/** The queue keeps what was not written, and the next tick tries again. */
-function ignoreStoreAway(error: unknown): void {
-  if (!(error instanceof StoreAway)) throw error;
 }
