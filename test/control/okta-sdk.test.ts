@@ -126,6 +126,22 @@ describe.each(STORES)("Okta's SDK over %s", (_, open) => {
     expect(await api.getRateLimitSettingsPerClient()).toMatchObject(perClientRateLimitSettings);
   });
 
+  it('changes and replaces users', async () => {
+    const { user } = await plane.person([]);
+    const userId = user.id;
+    const updated = await sdk.userApi.updateUser({ userId, user: { profile: { title: 'Countess' } } });
+    expect(updated.profile).toMatchObject({ login: user.login, title: 'Countess' });
+    const profile = {
+      firstName: 'Ada',
+      lastName: 'King',
+      login: 'king@example.com',
+      email: 'king@example.com',
+    };
+    const replaced = await sdk.userApi.replaceUser({ userId, user: { profile } });
+    expect(replaced.profile).toMatchObject(profile);
+    expect(replaced.profile?.title).toBeUndefined();
+  });
+
   it('reads users and the System Log', async () => {
     const users = await all(await sdk.userApi.listUsers({ limit: 1 }));
     expect(users.map((user) => user?.id)).toContain(holder.user.id);
