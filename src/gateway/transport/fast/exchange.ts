@@ -225,7 +225,8 @@ export class FastExchange implements Exchange, AnswerListener {
     const { socket, writer } = this.#client;
     // What the system has not taken is still to be read from where the upstream's bytes stand.
     if (writer.flush() && this.#connection !== null) bodyTurnover.passed(this.#connection.lend());
-    if (this.#phase === 'answering') return !socket.writableNeedDrain;
+    // The socket asks for a pause after a large piece also where the system has taken it at once.
+    if (this.#phase === 'answering') return socket.writableLength === 0 || !socket.writableNeedDrain;
     if (this.#phase === 'answered') {
       // From here on it serves others.
       this.#connection = null;

@@ -82,8 +82,7 @@ export class UpstreamConnection {
     this.#socket.write(head, 'latin1');
     const flowing = this.#socket.write(body);
     this.#socket.uncork();
-    this.#giveBack(body);
-    return flowing;
+    return this.#isTaken(body) || flowing;
   }
 
   /** Writes more of the body. @returns as `send` does */
@@ -91,14 +90,18 @@ export class UpstreamConnection {
     this.#requestComplete = complete;
     this.#waitingSince = null;
     const flowing = this.#socket.write(body);
-    this.#giveBack(body);
-    return flowing;
+    return this.#isTaken(body) || flowing;
   }
 
-  /** Gives the memory of a written piece of a body back, unless the system is still to read from it. */
-  #giveBack(body: Buffer): void {
-    if (this.#socket.writableLength === 0) giveBack(body);
+  /**
+   * Gives the memory of a written piece of a body back, unless the system is still to read from it. A piece that it has
+   * taken may have been large enough for the socket to ask for a pause: there is nothing to wait for.
+   */
+  #isTaken(body: Buffer): boolean {
+    const taken = this.#socket.writableLength === 0;
+    if (taken) giveBack(body);
     else bodyTurnover.passed(body.length);
+    return taken;
   }
 
   /** Keeps the bytes that `data` brought from being read into again. @returns how large their buffer is */
