@@ -39,6 +39,10 @@ export async function createPartialGate(config: Config, store: Store, limited: b
       resolver.gap();
       directory.gap();
     },
+    onVouched(askedAt) {
+      resolver.vouched(askedAt);
+      directory.vouched(askedAt);
+    },
   });
   const unmatched = { name: 'unmatched', match: [], ...limit.unmatched };
   return createGate({

@@ -189,6 +189,10 @@ async function assembleIdentity(
       resolver.gap();
       directory.gap();
     },
+    onVouched(askedAt) {
+      resolver.vouched(askedAt);
+      directory.vouched(askedAt);
+    },
   });
   return {
     stop,

@@ -160,6 +160,10 @@ export async function assembleGateway(
       directory.gap();
       void streams.recheck(mayStay);
     },
+    onVouched(askedAt) {
+      resolver.vouched(askedAt);
+      directory.vouched(askedAt);
+    },
   });
 
   return {

@@ -9,6 +9,19 @@ import type { Logger } from '../telemetry/log.ts';
 export interface OpenStoreOptions extends Pick<EmbeddedStoreOptions, 'busyTimeoutMs'> {
   /** What `store.tls` names. */
   readonly tls?: RedisTls;
+  /** For how long who listens believes what was read, in milliseconds: Redis is asked often enough to vouch for it meanwhile. */
+  readonly freshFor?: number;
+}
+
+const VOUCH_EVERY_MS_MAX = 1_000;
+const VOUCH_EVERY_MS_MIN = 100;
+
+/**
+ * How often to ask whether all changes were heard, so that what is in use is not read again (which begins at half of
+ * `freshFor`) though one question is not answered. Milliseconds, both.
+ */
+export function vouchEveryMs(freshFor: number): number {
+  return Math.min(VOUCH_EVERY_MS_MAX, Math.max(VOUCH_EVERY_MS_MIN, Math.floor(freshFor / 5)));
 }
 
 /**
@@ -19,7 +32,7 @@ export async function openStore(
   store: Config['store'],
   clock: Clock,
   log: Logger,
-  { tls = {}, ...patience }: OpenStoreOptions = {},
+  { tls = {}, freshFor, ...patience }: OpenStoreOptions = {},
 ): Promise<Store> {
   if (store.kind === 'embedded') return openEmbeddedStore({ path: store.path, clock, ...patience });
   const { file, replicas, timeout: timeoutMs } = store.durability;
@@ -30,6 +43,7 @@ export async function openStore(
     durability: { file, replicas, timeoutMs },
     tls,
     clock,
+    ...(freshFor === undefined ? {} : { vouchEveryMs: vouchEveryMs(freshFor) }),
     onLog: (level, line) => log[level]({ component: 'store' }, line),
   });
   const trouble = await opened.trouble();

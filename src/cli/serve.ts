@@ -143,7 +143,10 @@ async function start(begin: Start, out: Output): Promise<Running> {
   const { tls, upstreams: upstreamsTls } = startTls(begin);
   const tlsOf = (listener: 'proxy' | 'admin' | 'metrics') => (speaksTls(listen, listener) ? tls : null);
   const calls = new StoreCalls(systemClock);
-  const store = calls.timed(await openStore(config.store, systemClock, log, { tls: startStoreTls(begin) }));
+  const { freshFor } = config.resolve;
+  const store = calls.timed(
+    await openStore(config.store, systemClock, log, { freshFor, tls: startStoreTls(begin) }),
+  );
   started.push(() => store.close());
 
   const echo = new BuiltinEcho();
@@ -246,7 +249,10 @@ async function startWorker(begin: Start): Promise<Running> {
   const { listen } = config;
   const { tls, upstreams: upstreamsTls } = startTls(begin);
   const calls = new StoreCalls(systemClock);
-  const store = calls.timed(await openStore(config.store, systemClock, log, { tls: startStoreTls(begin) }));
+  const { freshFor } = config.resolve;
+  const store = calls.timed(
+    await openStore(config.store, systemClock, log, { freshFor, tls: startStoreTls(begin) }),
+  );
   started.push(() => store.close());
   const echo = new BuiltinEcho();
   started.push(() => echo.close());

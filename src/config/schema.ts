@@ -242,13 +242,19 @@ export const resolve = section({
   freshFor: needsRestart(
     duration('0s', '1h')
       .prefault('5s')
-      .describe('Oldest answer of the store that is believed; changes act sooner, as they are pushed.'),
+      .describe(
+        'Oldest answer of the store that is believed, unless the store vouches for it since; changes act sooner, as they are pushed.',
+      ),
   ),
   negativeFreshFor: needsRestart(
     duration('0s', '1h').prefault('5s').describe('How long "there is no such token" is believed.'),
   ),
   staleFor: needsRestart(
-    duration('0s', '1d').prefault('60s').describe('Oldest answer that is used while the store is away.'),
+    duration('0s', '1d')
+      .prefault('60s')
+      .describe(
+        'Oldest answer that is used while the store is away, counted from when it was last vouched for.',
+      ),
   ),
   failures: orNull(failures)
     .prefault({})

@@ -63,6 +63,12 @@ export interface ChangeListener {
    * told where the store cannot know.
    */
   onLag?(lagMs: number): void;
+  /**
+   * Every change that was committed until `askedAt` (monotonic milliseconds of the store's clock) has been told: what
+   * was read before, and neither a change nor a gap has put out of date, is as true as it was then. Told again and
+   * again while changes arrive, and not when they do not.
+   */
+  onVouched?(askedAt: number): void;
 }
 
 /** Pushes what any process wrote to this store. */

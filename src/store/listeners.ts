@@ -12,6 +12,10 @@ export class Listeners {
     };
   }
 
+  get none(): boolean {
+    return this.#listeners.size === 0;
+  }
+
   /** @param lag for how long at the most the changes have been written, in milliseconds; null where that is not known */
   changed(changes: readonly Change[], lag: () => number | null = () => null): void {
     for (const listener of this.#listeners) {
@@ -23,5 +27,9 @@ export class Listeners {
 
   gap(): void {
     for (const listener of this.#listeners) listener.onGap();
+  }
+
+  vouched(askedAt: number): void {
+    for (const listener of this.#listeners) listener.onVouched?.(askedAt);
   }
 }

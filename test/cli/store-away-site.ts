@@ -96,7 +96,7 @@ export async function startSite({ args = [], commandTimeout, credentials = '', p
     const clock = manualClock();
     const log: Line[] = [];
     const logger = createLog('info', { write: (line) => log.push(JSON.parse(line) as Line) });
-    const store = await openStore(config.store, clock, logger);
+    const store = await openStore(config.store, clock, logger, { freshFor: config.resolve.freshFor });
     endings.push(() => store.close());
     const secrets = await issue(store);
     const counts = { asked: 0 };

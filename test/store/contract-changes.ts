@@ -121,12 +121,12 @@ export function changesContract(openSite: () => Promise<Site>): void {
       expect(ear.changes).toContainEqual({ of: 'zones' });
     });
 
-    it('of more records than are worth listing is announced as everything', async () => {
+    it('of more records than are worth listing is announced as everything before the writer knows that it is written', async () => {
       const ear = new Ear();
       await store.subscribe(ear);
       const many = Array.from({ length: 1_001 }, () => aToken(owner.id).token);
       await store.commit(many.map((each) => ({ put: 'token', token: each })));
-      expect(new Set(ear.changes.map(({ of }) => of))).toEqual(new Set(['everything']));
+      expect(ear.changes).toContainEqual({ of: 'everything' });
       const other = await site.open();
       expect((await other.tokens(null, 2_000)).items).toHaveLength(1_001);
     });

@@ -10,6 +10,7 @@ import { recordsContract } from './contract-records.ts';
 import { sharesContract } from './contract-shares.ts';
 import { slotsContract } from './contract-slots.ts';
 import { usageContract } from './contract-usage.ts';
+import { vouchingContract } from './contract-vouching.ts';
 import type { Site } from './site.ts';
 
 /**
@@ -38,6 +39,7 @@ export function storeContract(name: string, openSite: () => Promise<Site>): void
     conditionsContract(openSite);
     eventsContract(openSite);
     changesContract(openSite);
+    vouchingContract(openSite);
     usageContract(openSite);
     countsContract(openSite);
     ledgerContract(openSite);

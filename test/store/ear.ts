@@ -21,10 +21,17 @@ export class Waiters {
 export class Ear implements ChangeListener {
   readonly changes: Change[] = [];
   gaps = 0;
+  /** When the store was asked of which all changes were told. */
+  readonly vouchedAt: number[] = [];
   readonly #waiters = new Waiters();
 
   onChange(change: Change): void {
     this.changes.push(change);
+    this.#waiters.happened();
+  }
+
+  onVouched(askedAt: number): void {
+    this.vouchedAt.push(askedAt);
     this.#waiters.happened();
   }
 

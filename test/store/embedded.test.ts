@@ -18,6 +18,7 @@ storeContract('the embedded store', async (): Promise<Site> => {
       return store;
     },
     notice: () => clock.advance(100),
+    second: () => clock.advance(1_000),
     now: async () => clock.now(),
     endWindow: async ({ windowSeconds }) => clock.advance(windowSeconds * 1000),
     content: async () =>

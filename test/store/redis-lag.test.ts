@@ -35,11 +35,13 @@ it('a gateway is told how long each pushed change was under way, after it has ac
     const many = Array.from({ length: 300 }, () => aToken(user.id).token);
     await writer.commit([{ put: 'user', user }]);
     await ear.until(() => ear.lags.length === 1);
-    // A commit in parts says when its last part was written.
+    // A commit in parts says of each part when it was written.
     await writer.commit(many.map((token) => ({ put: 'token', token })));
-    await ear.until(() => ear.lags.length === 2);
+    await ear.until(() => ear.lags.length === 3);
     const elapsed = performance.now() - begun;
-    expect(ear.actedOn.map((changes) => changes.at(-1)?.of)).toEqual(['user', 'everything']);
+    expect(ear.actedOn.map((changes) => changes.at(-1)?.of)).toEqual(['user', 'tokens', 'tokens']);
+    const told = ear.changes.flatMap((change) => (change.of === 'tokens' ? change.hashes : []));
+    expect(told.sort()).toEqual(many.map(({ hash }) => hash).sort());
     for (const lag of ear.lags) {
       expect(lag).toBeGreaterThanOrEqual(0);
       // It may be said to be longer than it was by what an answer took, which was before.

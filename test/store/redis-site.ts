@@ -23,7 +23,7 @@ let sites = 0;
 export function redisSite({ url, raw, servers, name = 'site' }: RedisUnderTest): Site {
   const prefix = `${name}-${sites++}:`;
   const stores: Store[] = [];
-  // The gateway's clocks are moved past the window with it. Its timers stand still.
+  // The gateway's clocks are moved past the window with it. Its timers stand still, but for `second`.
   let skippedMs = 0;
   const standing = manualClock();
   const clock = {
@@ -38,6 +38,7 @@ export function redisSite({ url, raw, servers, name = 'site' }: RedisUnderTest):
       return store;
     },
     notice: () => {},
+    second: () => standing.advance(1_000),
     now: () => redisTime(raw),
     // Redis keeps the time here: instead of waiting for the end, the end is moved to now.
     async endWindow({ name, windowSeconds }) {

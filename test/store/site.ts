@@ -7,6 +7,8 @@ export interface Site {
   open(): Promise<Store>;
   /** Lets every store notice now what another has written. */
   notice(): void;
+  /** Lets a second pass, in which every store looks whether it can vouch for what was read. */
+  second(): void;
   /** The time by which windows are counted here: milliseconds since the epoch. */
   now(): Promise<number>;
   /** Lets the endpoint's running window end, if there is one. */

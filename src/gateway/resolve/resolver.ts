@@ -14,7 +14,7 @@ export interface ResolverOptions extends TokenCacheOptions {
   readonly prefix: string;
   /** The key of the HMAC over the secret's hash, or null. */
   readonly pepper: string | null;
-  /** For how long a token is served from the cache while the store is away, in milliseconds since it was read. */
+  /** For how long a token is served from the cache while the store is away, in milliseconds since it was known to be right. */
   readonly staleFor: number;
   /** Bounds what an address may guess; null where nothing does. */
   readonly failures: FailureLimit | null;
@@ -42,9 +42,10 @@ interface Flight {
 
 /**
  * The resolve stage: secret → hash → record, from the cache where it can be believed, else from the store, one
- * look-up at a time for each token. A record is read again in the background once half its time is over, so a
- * token in use never waits, and is never believed for longer than `freshFor`. When the store is away, what is
- * known is served until it is `staleFor` old; what is not known is refused with 503, never 401.
+ * look-up at a time for each token. While changes arrive the store vouches for what was read. Where it does not, a
+ * record is read again in the background once half its time is over, so a token in use never waits, and is never
+ * believed for longer than `freshFor`. When the store is away, what is known is served until it is `staleFor` old;
+ * what is not known is refused with 503, never 401.
  */
 export class Resolver {
   readonly #source: TokenSource;
@@ -111,8 +112,11 @@ export class Resolver {
       const trust = this.#cache.trust(known, now);
       if (trust === 'ageing') this.#refresh(hash);
       if (trust !== 'doubtful') {
-        this.#events.lookup('hit');
-        return this.#judge(known, hash);
+        const verdict = this.#judge(known, hash);
+        if (verdict !== 'resolve.expired' || this.#cache.trustInLastUse(known, now) === 'fresh') {
+          this.#events.lookup('hit');
+          return verdict;
+        }
       }
     } else if (this.#cache.isUnknown(hash, now)) {
       this.#events.lookup('unknown');
@@ -163,6 +167,11 @@ export class Resolver {
     this.changed({ of: 'everything' });
   }
 
+  /** All changes until `askedAt` (monotonic milliseconds) have been told. */
+  vouched(askedAt: number): void {
+    this.#cache.vouched(askedAt);
+  }
+
   /** Counts a failure that cost no look-up, and says what to answer. */
   #failed(code: RejectionCode, from: Whence | null): RejectionCode {
     const { failures } = this.#options;
@@ -180,11 +189,16 @@ export class Resolver {
   /** The store does not answer: what is known and not too old still counts. */
   #withoutStore(hash: string): Resolution {
     const known = this.#cache.get(hash);
-    const tooOld = known === undefined || this.#clock.monotonic() - known.readAt > this.#options.staleFor;
+    const now = this.#clock.monotonic();
+    const tooOld = known === undefined || now - this.#cache.rightAt(known) > this.#options.staleFor;
     // An owner or agent that is known to have changed is not vouched for by what was read before.
     if (tooOld || !isCurrent(known)) return 'resolve.store-away';
+    const verdict = this.#judge(known, hash);
+    // It may have been used since its last use was read.
+    if (verdict === 'resolve.expired' && this.#cache.trustInLastUse(known, now) === 'doubtful')
+      return 'resolve.store-away';
     this.#events.lookup('stale');
-    return this.#judge(known, hash);
+    return verdict;
   }
 
   #refresh(hash: string): void {

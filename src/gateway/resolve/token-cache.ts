@@ -13,10 +13,14 @@ export interface TokenCacheOptions {
   readonly negativeFreshFor: number;
 }
 
+/** Of how many doubts it is remembered up to when everything before was vouched for; older entries count from their reading. */
+const DOUBTS_REMEMBERED = 100;
+
 /**
  * What the gateway knows of tokens, by the hash of the secret. Known and unknown secrets live in two caches, so
  * that a flood of made-up tokens cannot push out real ones. Entries are believed while they are fresh and nothing
- * is known to have changed; old ones are kept, for the time the store is away.
+ * is known to have changed; old ones are kept, for the time the store is away. An entry's age counts from when it was
+ * read, or later vouched for by the store (docs/adr/0020-freshness-by-version.md).
  */
 export class TokenCache {
   readonly #known: LRUCache<string, KnownToken>;
@@ -27,11 +31,16 @@ export class TokenCache {
   readonly #negativeFreshFor: number;
   /** How often everything was put in doubt. Counted, since two things can happen at one time of a clock. */
   #doubts = 0;
+  /** Up to when everything was vouched for that was read since the last doubt: monotonic milliseconds. */
+  #vouchedAt = Number.NEGATIVE_INFINITY;
+  /** The same for what was read before, by the number of doubts there were. */
+  readonly #vouchedBefore = new Map<number, number>();
 
   constructor(options: TokenCacheOptions) {
     this.#known = new LRUCache({ max: options.size });
     this.#unknown = new LRUCache({ max: Math.max(1, Math.ceil(options.size / 10)) });
-    this.#dependencies = new Dependencies(options.size);
+    // An owner and an agent for each token: with fewer marks, tokens that stay would lose theirs to others.
+    this.#dependencies = new Dependencies(2 * options.size);
     this.#freshFor = options.freshFor;
     this.#negativeFreshFor = options.negativeFreshFor;
   }
@@ -51,15 +60,25 @@ export class TokenCache {
 
   /** How far the entry may be trusted at `now` (monotonic milliseconds). */
   trust(known: KnownToken, now: number): 'fresh' | 'ageing' | 'doubtful' {
-    const age = now - known.readAt;
-    if (age > this.#freshFor || known.doubts !== this.#doubts || !isCurrent(known)) return 'doubtful';
-    return age > this.#freshFor / 2 ? 'ageing' : 'fresh';
+    if (known.doubts !== this.#doubts || !isCurrent(known)) return 'doubtful';
+    return this.#trustOf(now - Math.max(known.readAt, this.#vouchedAt));
+  }
+
+  /** The same for what changes without a commit, last use alone: nobody vouches for that. */
+  trustInLastUse(known: KnownToken, now: number): 'fresh' | 'ageing' | 'doubtful' {
+    return this.#trustOf(now - known.readAt);
+  }
+
+  /** Up to when the entry is known to have been right: monotonic milliseconds. */
+  rightAt(known: KnownToken): number {
+    const vouchedAt = known.doubts === this.#doubts ? this.#vouchedAt : this.#vouchedBefore.get(known.doubts);
+    return Math.max(known.readAt, vouchedAt ?? known.readAt);
   }
 
   /** Whether the store said, lately enough, that there is no such token. */
   isUnknown(hash: string, now: number): boolean {
     const readAt = this.#unknown.get(hash);
-    return readAt !== undefined && now - readAt <= this.#negativeFreshFor;
+    return readAt !== undefined && now - Math.max(readAt, this.#vouchedAt) <= this.#negativeFreshFor;
   }
 
   /** Keeps what the store answered to a look-up that was sent at `readAt` (monotonic milliseconds). */
@@ -106,9 +125,29 @@ export class TokenCache {
     }
   }
 
+  /** All changes until `askedAt` (monotonic milliseconds) have been told. */
+  vouched(askedAt: number): void {
+    this.#vouchedAt = Math.max(this.#vouchedAt, askedAt);
+  }
+
   /** Changes may have been missed: what was read until now is not believed until it is read again. */
   doubtEverything(): void {
+    this.#rememberVouching();
     this.#doubts += 1;
+    this.#vouchedAt = Number.NEGATIVE_INFINITY;
     this.#unknown.clear();
+  }
+
+  #rememberVouching(): void {
+    if (this.#vouchedAt === Number.NEGATIVE_INFINITY) return;
+    this.#vouchedBefore.set(this.#doubts, this.#vouchedAt);
+    const [oldest] = this.#vouchedBefore.keys();
+    if (oldest !== undefined && this.#vouchedBefore.size > DOUBTS_REMEMBERED)
+      this.#vouchedBefore.delete(oldest);
+  }
+
+  #trustOf(age: number): 'fresh' | 'ageing' | 'doubtful' {
+    if (age > this.#freshFor) return 'doubtful';
+    return age > this.#freshFor / 2 ? 'ageing' : 'fresh';
   }
 }

@@ -14,9 +14,9 @@ export interface CompiledZones {
 }
 
 export interface ZoneDirectoryOptions {
-  /** How often the zones are read again, in milliseconds: the backstop for lost change notices. */
+  /** How old the zones may be, in milliseconds since they were read or vouched for: the backstop for lost change notices. */
   readonly freshFor: number;
-  /** For how long they are believed while the store is away, in milliseconds since they were read. */
+  /** For how long they are believed while the store is away, in milliseconds since they were read or vouched for. */
   readonly staleFor: number;
 }
 
@@ -31,10 +31,12 @@ export class ZoneDirectory {
   readonly #options: ZoneDirectoryOptions;
   readonly #onTrouble: OnZoneTrouble;
   #zones: CompiledZones | null = null;
-  /** When the read that brought them was sent: monotonic milliseconds. */
-  #readAt = Number.NEGATIVE_INFINITY;
-  /** A change was announced, or may have been missed, since the zones were read. */
-  #doubtful = true;
+  /** When the read that brought them was sent, or up to when they were vouched for: monotonic milliseconds. */
+  #rightAt = Number.NEGATIVE_INFINITY;
+  /** How often a change was announced, or may have been missed. */
+  #doubts = 0;
+  /** How many of them there were when the zones that are held were read; null when none are. */
+  #doubtsThen: number | null = null;
   #reading: Promise<CompiledZones> | null = null;
 
   constructor(
@@ -53,8 +55,8 @@ export class ZoneDirectory {
 
   /** The zones as they are to be believed now; null when the store is away and what is held is too old. */
   current(): CompiledZones | null | Promise<CompiledZones | null> {
-    const age = this.#clock.monotonic() - this.#readAt;
-    if (this.#zones !== null && !this.#doubtful && age <= this.#options.freshFor) {
+    const age = this.#clock.monotonic() - this.#rightAt;
+    if (this.#zones !== null && this.#doubtsThen === this.#doubts && age <= this.#options.freshFor) {
       if (age > this.#options.freshFor / 2) this.#refresh();
       return this.#zones;
     }
@@ -66,16 +68,21 @@ export class ZoneDirectory {
   }
 
   changed(change: Change): void {
-    if (change.of === 'zones' || change.of === 'everything') this.#doubtful = true;
+    if (change.of === 'zones' || change.of === 'everything') this.#doubts += 1;
   }
 
   /** Changes may have been missed. */
   gap(): void {
-    this.#doubtful = true;
+    this.#doubts += 1;
+  }
+
+  /** All changes until `askedAt` (monotonic milliseconds) have been told. */
+  vouched(askedAt: number): void {
+    if (this.#doubtsThen === this.#doubts) this.#rightAt = Math.max(this.#rightAt, askedAt);
   }
 
   #withoutStore(): CompiledZones | null {
-    return this.#clock.monotonic() - this.#readAt <= this.#options.staleFor ? this.#zones : null;
+    return this.#clock.monotonic() - this.#rightAt <= this.#options.staleFor ? this.#zones : null;
   }
 
   #refresh(): void {
@@ -104,18 +111,18 @@ export class ZoneDirectory {
   async #load(): Promise<CompiledZones> {
     try {
       for (;;) {
-        this.#doubtful = false;
+        const doubts = this.#doubts;
         const sentAt = this.#clock.monotonic();
         const zones = await this.#source.zones();
         this.#breaker.succeeded();
         // A change announced while the read was under way sends it again.
-        if (this.#doubtful) continue;
+        if (this.#doubts !== doubts) continue;
         this.#zones = this.#compile(zones);
-        this.#readAt = sentAt;
+        this.#doubtsThen = doubts;
+        this.#rightAt = Math.max(this.#rightAt, sentAt);
         return this.#zones;
       }
     } catch (error) {
-      this.#doubtful = true;
       if (error instanceof StoreAway) this.#breaker.failed(error.message);
       throw error;
     }

@@ -53,6 +53,7 @@ class EmbeddedStore implements Store {
   readonly ledger: LimitLedger;
   readonly slots = new InProcessSlots();
   readonly #path: string;
+  readonly #clock: Clock;
   readonly #database: DatabaseSync;
   readonly #reader: Reader;
   readonly #events: EventLog;
@@ -65,6 +66,7 @@ class EmbeddedStore implements Store {
   constructor({ path, clock }: EmbeddedStoreOptions, database: DatabaseSync) {
     this.ledger = new InProcessLedger(clock);
     this.#path = path;
+    this.#clock = clock;
     this.#database = database;
     this.#reader = new Reader(database);
     this.#events = new EventLog(database);
@@ -227,12 +229,16 @@ class EmbeddedStore implements Store {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  /** Another process wrote, or may have: what changed is not known, so everything read before is in doubt. */
+  /** If another process wrote, or may have, what changed is not known: everything read before is in doubt. */
   #look(): void {
+    const askedAt = this.#clock.monotonic();
     const dataVersion = this.#dataVersionNow();
-    if (dataVersion === this.#dataVersion) return;
-    this.#dataVersion = dataVersion;
-    this.#listeners.gap();
+    if (dataVersion !== this.#dataVersion) {
+      this.#dataVersion = dataVersion;
+      this.#listeners.gap();
+    } else if (dataVersion !== null) {
+      this.#listeners.vouched(askedAt);
+    }
   }
 
   /** Null when the file cannot be read just now. */

@@ -76,13 +76,12 @@ export class Committer {
 
   /** Writes what is left of a large commit that was decided, if there is one: its writer may have died. */
   async finishSealed(): Promise<void> {
-    const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), JSON.stringify(EVERYTHING)];
+    const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix)];
     while (Number(await this.#run(WRITE_PART, args)) > 0);
   }
 
   async #commitSmall(plan: CommitPlan): Promise<Committed> {
-    const { mutations, preconditions, changes } = plan;
-    const texts = [jsonText(changes), stepsText(mutations), jsonText(preconditions)];
+    const texts = [stepsText(plan.mutations), jsonText(plan.preconditions)];
     const args = [CHANGES_LISTED_MAX, changesChannel(this.#prefix), ...texts];
     for (;;) {
       const wrote = (reply: unknown) => listFrom(reply)[0] === 'written';

@@ -35,6 +35,13 @@ export const FIND_BY_HASH = script(
 /** The clock of the server of that key: seconds since the epoch, and microseconds. */
 export const TIME = bareScript(`return redis.call('TIME')`);
 
+/** Where the server stands: the name of its history of writes, as INFO has it, and how many commits there were. */
+const STANDING_BODY = (version: string) =>
+  `return { redis.call('INFO', 'replication'), redis.call('GET', ${version}) }`;
+export const STANDING = script(['version'], STANDING_BODY('version'));
+/** The same on a connection of which it is not known yet whose data it leads to. KEYS: the version's. */
+export const BARE_STANDING = bareScript(STANDING_BODY('KEYS[1]'));
+
 /** ARGV: the record's id. */
 export const RECORD = {
   user: record('user'),

@@ -1,5 +1,6 @@
 /** Reads what the scripts answer; an answer of another shape is a bug, and throws. */
 import type { StoredCredential } from '../records.ts';
+import type { Standing } from './vouching.ts';
 
 export function listFrom(reply: unknown): readonly unknown[] {
   if (!Array.isArray(reply)) throw new TypeError('Redis answered with something else than a list');
@@ -13,6 +14,13 @@ export function textFrom(reply: unknown): string {
 
 export function textOrNull(reply: unknown): string | null {
   return reply === null || reply === undefined ? null : textFrom(reply);
+}
+
+/** @param reply what STANDING answers */
+export function standingFrom(reply: unknown): Standing {
+  const [info, version] = listFrom(reply);
+  const history = /^master_replid:(\w+)/m.exec(textFrom(info))?.[1] ?? '';
+  return { history, version: Number(textOrNull(version) ?? 0) };
 }
 
 export function storedCredentialFrom(reply: unknown): StoredCredential {

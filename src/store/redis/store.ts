@@ -30,7 +30,7 @@ import { EventLog } from './event-log.ts';
 import { type FitnessFinding, judgeFitness, type ServerFacts } from './fitness.ts';
 import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
-import { listFrom, storedCredentialFrom, textFrom } from './reply.ts';
+import { listFrom, standingFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { RequestHours } from './request-hours.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
@@ -44,6 +44,8 @@ export interface RedisStoreOptions extends ConnectionOptions {
   readonly onLog?: OnLog;
   /** What a commit must have survived before it is acknowledged; by default nothing but the answer of the server. */
   readonly durability?: Durability;
+  /** How often to vouch for what was read, in milliseconds: one question. A second by default. */
+  readonly vouchEveryMs?: number;
 }
 
 export interface RedisStore extends Store {
@@ -53,6 +55,7 @@ export interface RedisStore extends Store {
 
 /** Uses written by one script at the most, so that it blocks Redis for a few milliseconds only. */
 const TOUCHES_AT_ONCE = 500;
+const VOUCH_EVERY_MS = 1_000;
 /** As a limit: no limit. */
 const ALL = -1;
 /** Records read by one script at the most, for the same reason. */
@@ -89,7 +92,9 @@ class ConnectedStore implements RedisStore {
     this.#connection = new Connection(options, onLog);
     const time = () => this.#connection.run(reads.TIME, [managementKey(prefix, 'version')], []);
     this.#serverClock = new ServerClock(clock, async () => timeFrom(listFrom(await time())));
-    this.#subscription = new Subscription(options, this.#listeners, clock, this.#serverClock);
+    const subscribed = { ...options, vouchEveryMs: options.vouchEveryMs ?? VOUCH_EVERY_MS };
+    const standing = async () => standingFrom(await this.#run(reads.STANDING));
+    this.#subscription = new Subscription(subscribed, this.#listeners, clock, this.#serverClock, standing);
     this.#durable = new DurableCommits(this.#connection, { ...options, durability }, onLog);
     this.#committer = new Committer(this.#connection, this.#durable, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);

@@ -190,29 +190,53 @@ function write.setting(step) put(setting, step) end
 function write.event(step) append(step.published, step.record) end
 `;
 
-/** Tells every gateway of changes, a JSON list, and when they were committed by this server's clock. */
+/**
+ * Tells every gateway what was written, as changes in JSON, with the version that the store has by it and when that
+ * was by this server's clock. Versions are announced one by one, also where a gateway has nothing to do: by a missing
+ * number it knows what it missed (docs/adr/0020).
+ * ARGV: how many changes are listed at the most; the channel.
+ */
 const ANNOUNCE = `
-local function announce(channel, changes)
-  local time = redis.call('TIME')
-  redis.call('PUBLISH', channel, '{"at":[' .. time[1] .. ',' .. time[2] .. '],"changes":' .. changes .. '}')
+local function changesBy(steps)
+  local changes, zones = {}, false
+  for _, step in ipairs(steps) do
+    if step.kind == 'user' or step.kind == 'agent' then changes[#changes + 1] = { of = step.kind, id = step.id } end
+    if step.kind == 'zone' then zones = true end
+  end
+  if zones then changes[#changes + 1] = { of = 'zones' } end
+  if #changes + noted > tonumber(ARGV[1]) then return { { of = 'everything' } } end
+  if noted > 0 then
+    local concerned = {}
+    for hash in pairs(hashes) do concerned[#concerned + 1] = hash end
+    changes[#changes + 1] = { of = 'tokens', hashes = concerned }
+  end
+  return changes
+end
+
+local function announce(steps)
+  local reached, time, changes = redis.call('INCR', version), redis.call('TIME'), changesBy(steps)
+  -- An empty table would be written as an object.
+  local listed = #changes == 0 and '[]' or cjson.encode(changes)
+  local at = '[' .. time[1] .. ',' .. time[2] .. ']'
+  redis.call('PUBLISH', ARGV[2], '{"version":' .. reached .. ',"at":' .. at .. ',"changes":' .. listed .. '}')
+  return listed
 end
 `;
 
 /**
  * A small commit: all of it, or nothing and the position of what keeps it from being written: of a precondition
  * that does not hold, or of the step that wants what another record holds.
- * ARGV: how many changes are listed at the most; the channel; the changes known before, the steps and the
- * preconditions, each as JSON.
+ * ARGV: as for ANNOUNCE; the steps and the preconditions, each as JSON.
  */
 export const COMMIT = script(
   WRITE_KEYS,
   `${HOLDERS} ${PRECONDITIONS} ${APPEND} ${WRITE} ${ANNOUNCE}
 if redis.call('EXISTS', sealed) == 1 then return { 'sealed' } end
 
-local missed = firstUnmet(cjson.decode(ARGV[5]))
+local missed = firstUnmet(cjson.decode(ARGV[4]))
 if missed then return { 'unmet', missed } end
 
-local steps = cjson.decode(ARGV[4])
+local steps = cjson.decode(ARGV[3])
 local included = {}
 for _, step in ipairs(steps) do included[step.kind .. ' ' .. step.id] = true end
 for position, step in ipairs(steps) do
@@ -223,20 +247,7 @@ for position, step in ipairs(steps) do
 end
 
 for _, step in ipairs(steps) do write[step.kind](step) end
-redis.call('INCR', version)
-
-local changes = cjson.decode(ARGV[3])
-if #changes + noted > tonumber(ARGV[1]) then
-  changes = { { of = 'everything' } }
-elseif noted > 0 then
-  local concerned = {}
-  for hash in pairs(hashes) do concerned[#concerned + 1] = hash end
-  changes[#changes + 1] = { of = 'tokens', hashes = concerned }
-end
-if #changes == 0 then return { 'written', '[]' } end
-local listed = cjson.encode(changes)
-announce(ARGV[2], listed)
-return { 'written', listed }`,
+return { 'written', announce(steps) }`,
 );
 
 /**
@@ -280,7 +291,7 @@ return 'done'`,
 );
 
 /**
- * Writes the next part of the sealed commit, and announces it after the last. ARGV: as for COMMIT, and the changes.
+ * Writes the next part of the sealed commit, and announces it: who reads sees it from now on. ARGV: as for ANNOUNCE.
  * Answers with how many parts are left.
  */
 export const WRITE_PART = script(
@@ -288,15 +299,12 @@ export const WRITE_PART = script(
   `${APPEND} ${WRITE} ${ANNOUNCE}
 local part = redis.call('LINDEX', sealed, 0)
 if not part then return 0 end
-for _, step in ipairs(cjson.decode(part)) do write[step.kind](step) end
+local steps = cjson.decode(part)
+for _, step in ipairs(steps) do write[step.kind](step) end
 -- Not before it is written: writing a part again does no harm, losing one would.
 redis.call('LPOP', sealed)
-local left = redis.call('LLEN', sealed)
-if left == 0 then
-  redis.call('INCR', version)
-  announce(ARGV[2], ARGV[3])
-end
-return left`,
+announce(steps)
+return redis.call('LLEN', sealed)`,
 );
 
 /** ARGV: a JSON list of token ids and times of use in turn. Moves last uses forward, and the expiry with them. */
