@@ -13,6 +13,7 @@ import {
   placeOf,
   reasonOf,
 } from './client.ts';
+import { ClusterWatch } from './cluster-watch.ts';
 import { GONE, managementKey, runScript, type Script } from './script.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';
@@ -35,6 +36,7 @@ export class Connection {
   /** Where Redis is, for people: without user and password. */
   readonly address: string;
   readonly #redis: Client;
+  readonly #watch: ClusterWatch | null;
   readonly #onLog: OnLog;
   readonly #identityKey: string;
   /** The identity of the data that this process has worked with; null before there was any. */
@@ -53,6 +55,7 @@ export class Connection {
     this.#onLog = onLog;
     this.#identityKey = managementKey(options.prefix, 'identity');
     this.#redis = createClient(options);
+    this.#watch = this.#redis instanceof Cluster ? new ClusterWatch(this.#redis, this.address, onLog) : null;
     this.#redis.on('error', (error) => {
       this.#lastError = reasonOf(error);
       if (isSearch(error)) this.#lost();
@@ -105,6 +108,11 @@ export class Connection {
   /** The servers that take writes, as far as they are known. */
   servers(): readonly Redis[] {
     return this.#redis instanceof Cluster ? this.#redis.nodes('master') : [this.#redis];
+  }
+
+  /** What is wrong with one of a cluster's servers, in one line; null when nothing is. */
+  get partProblem(): string | null {
+    return this.#watch?.problem ?? null;
   }
 
   close(): void {

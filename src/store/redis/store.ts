@@ -265,6 +265,8 @@ class ConnectedStore implements RedisStore {
 
   async trouble(): Promise<string | null> {
     try {
+      const { partProblem } = this.#connection;
+      if (partProblem !== null) return partProblem;
       const [first] = (await this.#judge(askFacts)).filter(({ severity }) => severity === 'unfit');
       if (first !== undefined) return `Redis at ${this.#connection.address} is not fit: ${first.line}`;
       const { problem } = this.#subscription;
