@@ -81,6 +81,11 @@ export class TollgateProcess {
     return this.#place(/Tollgate is listening on (http:\S+?)[;.]?\s/);
   }
 
+  /** The origin of the management API. */
+  get admin(): string {
+    return this.#place(/anagement API is on (http:\S+?)[;.,]?\s/);
+  }
+
   /** The origin of metrics and health. */
   get metrics(): string {
     return this.#place(/etrics and health are on (http:\S+?)\.?\s/);
