@@ -11,10 +11,11 @@ import type { RunningPeer } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, type Surroundings } from './surroundings.ts';
 
-/** `tollgate serve` with what a user would write; the rest is at its default. @param settings more of the configuration */
+/** `tollgate serve` with what a user would write; the rest is at its default. @param settings more of the configuration @param core on which it runs; null for any */
 export async function startTollgate(
   { folder, upstream, secrets }: Surroundings,
   settings: Readonly<Record<string, unknown>>,
+  core: number | null = GATEWAY_CORE,
 ): Promise<RunningPeer> {
   const redis = await startRedis();
   await addTokens(redis.url, secrets);
@@ -34,7 +35,7 @@ export async function startTollgate(
   writeFileSync(file, JSON.stringify(config));
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const args = [main, 'serve', '--config', file, '--role', 'gateway'];
-  const tree = ProcessTree.start(process.execPath, args, GATEWAY_CORE);
+  const tree = ProcessTree.start(process.execPath, args, core);
   const end = () => tree.end().then(() => redis.stop());
   try {
     await accepts(port, tree);

@@ -1,0 +1,71 @@
+/** How long it takes from nothing to the first answer. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { ProcessTree } from '../peers/process-tree.ts';
+import { freePort } from '../peers/surroundings.ts';
+
+export interface ColdStart {
+  readonly name: string;
+  /** Milliseconds of each start; empty when the program is not there. */
+  readonly took: readonly number[];
+}
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const PROGRAMS = [
+  { name: 'node dist/main.js', main: path.join(ROOT, 'dist/main.js') },
+  { name: 'node src/main.ts', main: path.join(ROOT, 'src/main.ts') },
+] as const;
+const TRY_AGAIN_MS = 2;
+const LONGEST_MS = 60_000;
+
+/** Starts each program so often, one after the other, each time with an empty store. */
+export async function measureColdStarts(starts: number): Promise<ColdStart[]> {
+  const all: ColdStart[] = [];
+  for (const { name, main } of PROGRAMS) {
+    const took: number[] = [];
+    for (let start = 0; start < (existsSync(main) ? starts : 0); start++) took.push(await coldStart(main));
+    all.push({ name, took });
+  }
+  return all;
+}
+
+/** From the start of the process until a request was answered: all planes, a new embedded store, the echo upstream. */
+async function coldStart(main: string): Promise<number> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-cold-'));
+  const port = await freePort();
+  const file = path.join(folder, 'tollgate.yaml');
+  const config = {
+    listen: { proxy: `127.0.0.1:${port}`, admin: '127.0.0.1:0', metrics: '127.0.0.1:0' },
+    store: { kind: 'embedded', path: path.join(folder, 'tollgate.db') },
+    forward: { upstreams: [{ name: 'echo', targets: ['builtin:echo'], paths: ['/'] }] },
+  };
+  writeFileSync(file, JSON.stringify(config));
+  const startedAt = performance.now();
+  const tree = ProcessTree.start(process.execPath, [main, 'serve', '--config', file], null);
+  try {
+    // A refusal, since there is no token: only the whole gateway can give it.
+    while (!(await answers(port))) {
+      tree.checkAlive();
+      if (performance.now() - startedAt > LONGEST_MS) throw new Error('it does not answer');
+      await setTimeout(TRY_AGAIN_MS);
+    }
+    return performance.now() - startedAt;
+  } finally {
+    await tree.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ port, host: '127.0.0.1', agent: false }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    asked.once('error', () => resolve(false));
+    asked.end();
+  });
+}
