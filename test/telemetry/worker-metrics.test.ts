@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Declare } from '../../src/telemetry/declare.ts';
+import { Durations } from '../../src/telemetry/durations.ts';
+import { openMetricsText } from '../../src/telemetry/open-metrics.ts';
 import { type Snapshot, WorkerMetrics } from '../../src/telemetry/worker-metrics.ts';
 
 let workers: Map<number, Registry>;
@@ -41,6 +44,26 @@ async function series(name: string): Promise<string[]> {
 }
 
 describe('the metrics of several workers', () => {
+  it('show the newest exemplar of each bucket, where they are written with exemplars', async () => {
+    for (const [id, traceId, at] of [
+      [1, 'older', 100],
+      [2, 'newest', 300],
+      [3, 'newer', 200],
+    ] as const) {
+      const requests = new Durations(1);
+      requests.observe(0, 3);
+      requests.exemplify(0, 3, traceId, at);
+      const registry = new Registry();
+      new Declare(registry).durations({ name: 'took', help: '-' }, () => [
+        { labels: {}, reading: requests.read(0) },
+      ]);
+      workers.set(id, registry);
+    }
+    const text = await openMetricsText(await metrics.getMetricsAsJSON());
+    const shown = text.split('\n').filter((line) => line.includes('trace_id'));
+    expect(shown).toEqual(['took_bucket{le="0.005"} 3 # {trace_id="newest"} 0.003 300']);
+  });
+
   it('are summed, series by series, or joined as their metric says', async () => {
     aWorker(1, 3, 10, false);
     aWorker(2, 4, 20, true);

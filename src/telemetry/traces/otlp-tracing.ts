@@ -28,6 +28,7 @@ export class OtlpTracing implements Tracing {
   readonly #queueSize: number;
   /** Spans that found no room. */
   #refused = 0;
+  #closing: Promise<void> | null = null;
 
   constructor({ endpoint, headers, timeout, queueSize }: OtlpOptions, parts: TracingParts) {
     this.#parts = parts;
@@ -59,7 +60,12 @@ export class OtlpTracing implements Tracing {
     for (const span of spansOf(end, place)) this.#hand(span);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     let stopTimer = () => {};
     const tooLate = new Promise<void>((resolve) => {
       stopTimer = this.#parts.clock.after(CLOSE_MS, resolve);
