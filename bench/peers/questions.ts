@@ -3,7 +3,7 @@ import path from 'node:path';
 import { mintSecret } from '../../src/domain/secret.ts';
 import { PATH, requestHeaders } from '../request.ts';
 import type { Peer } from './peers.ts';
-import type { Surroundings } from './surroundings.ts';
+import { SPENT, type Surroundings } from './surroundings.ts';
 import type { Answered, Asking } from './wrk.ts';
 
 export interface Question {
@@ -84,6 +84,11 @@ export const QUESTIONS: readonly Question[] = [
     },
     refused,
   ),
+  question('limited', 'refused: a budget that is spent', plain(SPENT), {
+    ...refused,
+    // How the others count a window lets some through.
+    fits: ({ name }) => name === 'tollgate',
+  }),
   question('tokens', '100,000 tokens at random', withSecretsOf('secrets'), { fits: enforcing }),
   question('flood', 'refused: 100,000 unknown tokens at random', withSecretsOf('unknown'), refused),
 ];

@@ -18,6 +18,9 @@ export const MAX = 1_000_000_000;
 /** Of which a token has half. */
 export const SHARE = MAX / 2;
 
+/** Of which the one request of the hour is taken at the start. */
+export const SPENT = '/spent';
+
 /** What an API of some size has: the path's pattern for the peers, the rule for Tollgate. */
 export const ENDPOINTS = [
   { name: 'user', rule: '* /api/v1/users/{id}', pattern: '^/api/v1/users/[^/]+$' },

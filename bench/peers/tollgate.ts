@@ -6,10 +6,11 @@ import { secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
+import { requestHeaders } from '../request.ts';
 import { addRecords } from '../tollgate/records.ts';
 import type { RunningPeer } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
-import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, type Surroundings } from './surroundings.ts';
+import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, SPENT, type Surroundings } from './surroundings.ts';
 
 /** `tollgate serve` with what a user would write; the rest is at its default. @param settings more of the configuration @param core on which it runs; null for any */
 export async function startTollgate(
@@ -26,7 +27,10 @@ export async function startTollgate(
     // All of the load has one address, which would be refused for its bad tokens, and then for its good ones.
     resolve: { failures: null },
     zone: { trustedProxies: ['127.0.0.0/8'] },
-    endpoints: ENDPOINTS.map(({ name, rule }) => ({ name, match: rule, max: MAX, window: '60s' })),
+    endpoints: [
+      ...ENDPOINTS.map(({ name, rule }) => ({ name, match: rule, max: MAX, window: '60s' })),
+      { name: 'spent', match: `GET ${SPENT}`, max: 1, window: '1h' },
+    ],
     limit: { unmatched: { max: MAX } },
     forward: { upstreams: [{ name: 'api', targets: [`http://${upstream}`], paths: ['/'] }] },
     ...settings,
@@ -39,6 +43,7 @@ export async function startTollgate(
   const end = () => tree.end().then(() => redis.stop());
   try {
     await accepts(port, tree);
+    await fetch(`http://127.0.0.1:${port}${SPENT}`, { headers: requestHeaders(secrets[0] ?? '') });
   } catch (error) {
     await end();
     throw error;
