@@ -30,6 +30,7 @@ import { RequestMeasures } from '../telemetry/request-measures.ts';
 import { openTracing } from '../telemetry/traces/tracing.ts';
 import type { LastingParts } from './generation.ts';
 import { Generations } from './generations.ts';
+import { openFilesLimit } from './open-files.ts';
 import type { UpstreamsTls } from './tls-files.ts';
 import { VERSION } from './version.ts';
 
@@ -138,6 +139,7 @@ export async function assembleGateway(
     tracing,
     streams,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'a bug'),
+    openFiles: openFilesLimit(),
   };
   const generations = new Generations(config, tls, parts);
   const { transport: options, webSockets } = generations.current;

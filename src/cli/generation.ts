@@ -36,6 +36,7 @@ import { accessLine, isSampled } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { Tracing } from '../telemetry/traces/tracing.ts';
+import { connectionsFor } from './open-files.ts';
 import type { UpstreamsTls } from './tls-files.ts';
 
 /** How long an unused connection to an upstream is kept: less than the 5 s of Node's own servers. */
@@ -68,6 +69,8 @@ export interface LastingParts {
   readonly tracing: Tracing | null;
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
+  /** How many files the process may have open; null where that is not known. */
+  readonly openFiles: number | null;
 }
 
 export interface Generation {
@@ -96,6 +99,7 @@ export function createGeneration(
     before !== null && isDeepStrictEqual(upstreamOptions, before.upstreamOptions)
       ? before.upstreams
       : createUpstreams(upstreamOptions, parts.clock);
+  tellOfOpenFiles(config, parts);
   const transport = transportOptions(config, parts, trustedProxies, pipeline, upstreams);
   const { connectTimeout: connectMs, headTimeout: headMs, idleTimeout: idleMs } = config.forward;
   const timeLimits = { connectMs, headMs, idleMs, graceMs: WEBSOCKET_CLOSE_MS };
@@ -150,7 +154,7 @@ function traceOf({ listen }: Config, { clock, requests, tracing }: LastingParts)
 
 function transportOptions(
   { listen, resolve, forward, refusals, telemetry }: Config,
-  { clock, peers, tracing, streams, onBug }: LastingParts,
+  { clock, peers, tracing, streams, onBug, openFiles }: LastingParts,
   trustedProxies: AddressSet,
   pipeline: Pipeline,
   upstreams: Upstreams,
@@ -170,7 +174,7 @@ function transportOptions(
       tracing === null ? null : traceStarter(telemetry),
     ),
     limits: {
-      maxConnections: listen.maxConnections,
+      maxConnections: connectionsWithin(listen, openFiles),
       maxConnectionsPerAddress: listen.maxConnectionsPerAddress,
       headSize: listen.headSize,
       headTimeoutMs: listen.headTimeout,
@@ -192,6 +196,20 @@ function transportOptions(
     streams,
     onBug,
   };
+}
+
+/** As many as are configured, as far as files may be open for them: else there would be none left to tell that it lives. */
+function connectionsWithin({ maxConnections }: Config['listen'], openFiles: number | null): number {
+  return openFiles === null ? maxConnections : Math.min(maxConnections, connectionsFor(openFiles));
+}
+
+function tellOfOpenFiles({ listen }: Config, { openFiles, log }: LastingParts): void {
+  const maxConnections = connectionsWithin(listen, openFiles);
+  if (maxConnections === listen.maxConnections) return;
+  log.warn(
+    { component: 'listen', openFiles, maxConnections },
+    'the limit of open files leaves fewer connections than listen.maxConnections',
+  );
 }
 
 /** Whether a listener speaks TLS. */

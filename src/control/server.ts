@@ -85,6 +85,8 @@ export function createControlServer(options: ControlServerOptions): ControlServe
   return {
     async listen(port, host) {
       await app.listen({ port, host });
+      // The system may refuse to accept, for want of files; that ends nothing that is open.
+      app.server.on('error', (error) => options.onBug(error, 'none'));
       const address = app.server.address();
       if (address === null || typeof address === 'string') throw new Error('not a network address');
       return address;

@@ -30,6 +30,8 @@ export interface HealthServerParts {
 
 /** How long a handshake may take, in milliseconds. */
 const HANDSHAKE_MS = 5_000;
+/** Connections open at once: more than probes and scrapers have, and few enough to leave files for the gateway. */
+const CONNECTIONS_MAX = 32;
 
 /**
  * The server of port 9090, for machines: `/metrics` (Prometheus), `/livez` (the process answers), `/readyz`
@@ -77,6 +79,14 @@ export function createHealthServer({
       answer(404, 'text/plain', 'Here are /metrics, /livez and /readyz.\n');
     }
   };
+  const server = serverFor(listener, tls);
+  server.maxConnections = CONNECTIONS_MAX;
+  // The system may refuse to accept, for want of files; whoever asks again is answered.
+  server.on('error', () => {});
+  return server;
+}
+
+function serverFor(listener: RequestListener, tls: ListenerTls | null): Server {
   if (tls === null) return createServer(listener);
   const server = createTlsServer(tls.options(HANDSHAKE_MS), listener);
   tls.attach(server);

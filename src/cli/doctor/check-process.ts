@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import { parseAddress } from '../../domain/address.ts';
 import { compileAddressSet } from '../../domain/address-set.ts';
 import { speaksTls } from '../generation.ts';
+import { filesFor, openFilesLimit } from '../open-files.ts';
 import { doubtful, type Finding, ok, unfit } from './finding.ts';
 
 /** The oldest Node whose parser hides no header (CVE-2026-58044). */
 const OLDEST_NODE = [24, 18, 1] as const;
-/** Files that a process has open besides connections. */
-const OTHER_FILES = 64;
 
 const LOOPBACK = compileAddressSet(['127.0.0.0/8', '::1']);
 
@@ -32,24 +30,13 @@ export function checkNode(version: string): Finding {
 /** @param limit how many files a process may have open; null when that is not known */
 export function checkFiles({ listen, workers }: Config, limit: number | null): Finding {
   if (limit === null) return ok('files', 'how many files may be open is not known on this system');
-  // A connection that is forwarded is two: the client's and the upstream's.
-  const wanted = Math.ceil(listen.maxConnections / workers) * 2 + OTHER_FILES;
+  const wanted = filesFor(Math.ceil(listen.maxConnections / workers));
   if (limit >= wanted)
     return ok('files', `${limit} files may be open, which is enough for listen.maxConnections`);
   return doubtful(
     'files',
     `${limit} files may be open, and listen.maxConnections may take ${wanted}: raise the one (ulimit -n, LimitNOFILE) or lower the other`,
   );
-}
-
-function openFilesLimit(): number | null {
-  try {
-    const soft = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft ?? Number.NaN) || null;
-  } catch {
-    // Only Linux has it.
-    return null;
-  }
 }
 
 function checkExposure({ listen }: Config): readonly Finding[] {
