@@ -232,6 +232,8 @@ function upstreamsOf({ forward }: Config, tls: UpstreamsTls): readonly UpstreamO
     headTimeoutMs: forward.headTimeout,
     idleTimeoutMs: forward.idleTimeout,
     keepAliveMs: UPSTREAM_KEEP_ALIVE_MS,
+    maxAgeMs: forward.maxConnectionAge,
+    allowLinkLocal: forward.allowLinkLocal,
     failures: health.failures,
     ejectMs: health.ejectFor,
     tls: tls.get(name) ?? null,

@@ -376,6 +376,16 @@ export const forward = section({
   idleTimeout: duration('100ms', '1d')
     .prefault('5m')
     .describe('How long a response, an event stream or a WebSocket may be silent.'),
+  maxConnectionAge: duration('1s', '1d')
+    .prefault('5m')
+    .describe(
+      'How long a connection to a target is used, or somewhat less; then the name of the target is looked up again.',
+    ),
+  allowLinkLocal: flag()
+    .prefault(false)
+    .describe(
+      'Whether the name of a target may mean a link-local address or the metadata of a cloud, such as 169.254.169.254.',
+    ),
   retries: integer(0, 5)
     .prefault(1)
     .describe('Further targets that are tried when one fails, where a repeat is safe.'),

@@ -133,6 +133,12 @@ export const REJECTIONS = {
     'No target of the upstream is healthy.',
   ),
   'forward.connect': failure(502, 'upstream', 'Bad Gateway', 'The upstream could not be reached.'),
+  'forward.address': failure(
+    502,
+    'upstream',
+    'Bad Gateway',
+    'The name of the upstream means an address that no upstream may have.',
+  ),
   'forward.certificate': failure(
     502,
     'upstream',

@@ -1,5 +1,6 @@
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Health, type HealthOptions, type HealthState } from './health.ts';
+import { type FindAddresses, targetLookup } from './target-lookup.ts';
 import { connectionTls, type TargetTls } from './target-tls.ts';
 
 export interface TargetOptions extends HealthOptions {
@@ -10,6 +11,12 @@ export interface TargetOptions extends HealthOptions {
   readonly idleTimeoutMs: number;
   /** How long an idle connection is kept, unless the target says less in `Keep-Alive`. */
   readonly keepAliveMs: number;
+  /** How long a connection is used at the most, so that it follows what the target's name means; not bounded unless given. */
+  readonly maxAgeMs?: number;
+  /** Whether the target's name may mean link-local addresses and those of cloud metadata; not unless given. */
+  readonly allowLinkLocal?: boolean;
+  /** Finds the addresses of the target's name; the system does unless given. */
+  readonly findAddresses?: FindAddresses;
   /** For targets over https; none is what Node trusts and shows by itself. */
   readonly tls?: TargetTls | null;
 }
@@ -52,11 +59,20 @@ export class Target {
       headersTimeout: options.headTimeoutMs,
       bodyTimeout: options.idleTimeoutMs,
       keepAliveTimeout: options.keepAliveMs,
+      clientTtl: options.maxAgeMs === undefined ? null : agedEarly(options.maxAgeMs),
       pipelining: 1,
       allowH2: false,
     });
     this.dispatcher = url.protocol === 'https:' ? this.pool.compose(named(url.hostname)) : this.pool;
   }
+}
+
+/** At most this part of its age is taken off a connection, at random: those that were opened together are not closed so. */
+const AGE_SPREAD = 0.2;
+
+/** The age at which one connection is given up: `maxAgeMs`, or somewhat less. */
+export function agedEarly(maxAgeMs: number): number {
+  return maxAgeMs * (1 - AGE_SPREAD * Math.random());
 }
 
 /**
@@ -71,8 +87,10 @@ function named(servername: string): Dispatcher.DispatcherComposeInterceptor {
 }
 
 /** Opens connections to the target, and to nothing else: a name that a request brings has no say in it. */
-function connector({ connectTimeoutMs: timeout, tls }: TargetOptions): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout, ...connectionTls(tls) });
+function connector(options: TargetOptions): buildConnector.connector {
+  const { connectTimeoutMs: timeout, tls, allowLinkLocal, findAddresses } = options;
+  const lookup = targetLookup(allowLinkLocal ?? false, findAddresses);
+  const connect = buildConnector({ allowH2: false, timeout, lookup, ...connectionTls(tls) });
   return ({ servername: _, ...target }, callback) =>
     connect(target, (...result) => {
       const [error, socket] = result;

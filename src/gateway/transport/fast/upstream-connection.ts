@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import type { TargetOptions } from '../../forward/target.ts';
+import { agedEarly, type TargetOptions } from '../../forward/target.ts';
+import { isRefusedAddress } from '../../forward/target-lookup.ts';
 import { isCertificateError } from '../../forward/target-tls.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
@@ -35,6 +36,10 @@ export class UpstreamConnection {
   #isHead = false;
   #requestComplete = false;
   #keepMs: number;
+  /** When it was first looked at, and whether it is not to be used again, for its age. */
+  #seenSince: number | null = null;
+  #isAged = false;
+  readonly #maxAgeMs: number;
   /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
   #waitingSince: number | null = null;
 
@@ -43,6 +48,7 @@ export class UpstreamConnection {
     this.#options = options;
     this.#keepMs = options.keepAliveMs;
     this.#listener = listener;
+    this.#maxAgeMs = options.maxAgeMs === undefined ? Number.POSITIVE_INFINITY : agedEarly(options.maxAgeMs);
     this.#socket = dial(to, options.tls, { buffer: this.#nextBuffer, callback: this.#onRead });
     const { secure } = to;
     this.#socket.setNoDelay(true);
@@ -129,6 +135,8 @@ export class UpstreamConnection {
   /** Looks whether what is waited for takes too long. Called now and then, with milliseconds of the monotonic clock. */
   tick(now: number): void {
     this.#waitingSince ??= now;
+    this.#seenSince ??= now;
+    this.#isAged = now - this.#seenSince >= this.#maxAgeMs;
     const waited = now - this.#waitingSince;
     const { connectTimeoutMs, headTimeoutMs, idleTimeoutMs } = this.#options;
     switch (this.#phase) {
@@ -136,7 +144,7 @@ export class UpstreamConnection {
         if (waited >= connectTimeoutMs) this.#fail('forward.connect-timeout', 'unsent');
         break;
       case 'idle':
-        if (waited >= this.#keepMs) this.destroy();
+        if (waited >= this.#keepMs || this.#isAged) this.destroy();
         break;
       case 'busy':
         if (this.#answer.isBeforeBody) {
@@ -210,7 +218,8 @@ export class UpstreamConnection {
     this.#keepMs =
       keepAliveSeconds === null ? keepAliveMs : Math.min(keepAliveMs, keepAliveSeconds * 1000 - 1000);
     // A server that does not know that a response to HEAD has no body may still send one.
-    const reusable = !stray && !closes && !this.#isHead && this.#requestComplete && this.#keepMs > 0;
+    const isWhole = !stray && !closes && !this.#isHead && this.#requestComplete;
+    const reusable = isWhole && this.#keepMs > 0 && !this.#isAged;
     this.#listener = null;
     this.#waitingSince = null;
     if (reusable) this.#phase = 'idle';
@@ -242,7 +251,8 @@ export class UpstreamConnection {
   #onError = (error: NodeJS.ErrnoException): void => {
     const connecting = this.#phase === 'connecting';
     const unseen = connecting || (this.#phase === 'busy' && this.#answer.state === 'unseen');
-    if (unseen && isCertificateError(error)) {
+    if (isRefusedAddress(error)) this.#fail('forward.address', 'unsent');
+    else if (unseen && isCertificateError(error)) {
       this.#fail('forward.certificate', connecting ? 'unsent' : 'sent');
     } else this.#lost();
   };

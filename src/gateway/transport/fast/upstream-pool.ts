@@ -1,5 +1,6 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { TargetOptions } from '../../forward/target.ts';
+import { targetLookup } from '../../forward/target-lookup.ts';
 import type { Choice } from '../../forward/upstreams.ts';
 import type { AnswerListener } from './answer-listener.ts';
 import type { Destination } from './dial.ts';
@@ -25,7 +26,8 @@ class UpstreamPool implements ConnectionOwner {
     const { protocol, hostname, port } = new URL(origin);
     const secure = protocol === 'https:';
     const host = hostname.replace(/^\[|\]$/g, '');
-    this.#to = { host, port: port === '' ? (secure ? 443 : 80) : Number(port), secure };
+    const lookup = targetLookup(options.allowLinkLocal ?? false, options.findAddresses);
+    this.#to = { host, port: port === '' ? (secure ? 443 : 80) : Number(port), secure, lookup };
     this.#options = options;
     this.#stopLooking = clock.every(lookEvery(options), () => {
       const now = clock.monotonic();

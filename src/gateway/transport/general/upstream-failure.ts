@@ -1,5 +1,6 @@
 import { errors } from 'undici';
 import type { RejectionCode } from '../../../domain/rejection.ts';
+import { isRefusedAddress } from '../../forward/target-lookup.ts';
 import { isCertificateError } from '../../forward/target-tls.ts';
 
 /** Answers that undici refuses with one error class for many things; the message tells them from a lost connection. */
@@ -30,6 +31,7 @@ export function upstreamFailure(error: Error & { readonly code?: unknown }, sent
   if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) {
     return 'forward.no-target';
   }
+  if (isRefusedAddress(error)) return 'forward.address';
   if (isCertificateError(error)) return 'forward.certificate';
   if (error instanceof errors.UndiciError || error.code === undefined) return 'gateway.bug';
   return sent ? 'forward.reset' : 'forward.connect';

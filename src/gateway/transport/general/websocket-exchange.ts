@@ -7,6 +7,7 @@ import type { Exchange } from '../../exchange.ts';
 import { isLost } from '../../forward/lost.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
 import { responseHeaders } from '../../forward/response-headers.ts';
+import { targetLookup } from '../../forward/target-lookup.ts';
 import type { Choice, Ending } from '../../forward/upstreams.ts';
 import type { Head } from '../../listen/head.ts';
 import { renderRefusal } from '../../refusal.ts';
@@ -147,6 +148,7 @@ export class WebSocketExchange implements Exchange {
       headers: requestHeaders(head, permit, facts),
       key,
       ...timeLimits,
+      lookup: targetLookup(choice.options.allowLinkLocal ?? false, choice.options.findAddresses),
       tls: choice.options.tls ?? null,
     };
     this.#giveUpHandshake = shakeHands(handshake, clock, (end) =>

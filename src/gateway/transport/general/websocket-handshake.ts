@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
-import { type ClientRequest, type IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { Agent } from 'node:https';
-import { isIP, Socket } from 'node:net';
+import { type ClientRequest, Agent as HttpAgent, type IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { isIP, type LookupFunction, Socket } from 'node:net';
 import { createProxyServer } from 'http-proxy-3';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { isRefusedAddress } from '../../forward/target-lookup.ts';
 import { connectionTls, isCertificateError, type TargetTls } from '../../forward/target-tls.ts';
 import { Tunnel } from './websocket-tunnel.ts';
 
@@ -22,6 +23,8 @@ export interface Handshake {
   readonly connectMs: number;
   /** Time from there until the head of the answer is complete, in milliseconds. */
   readonly headMs: number;
+  /** Finds the address of the origin. */
+  readonly lookup: LookupFunction;
   /** For an origin over https. */
   readonly tls?: TargetTls | null;
 }
@@ -103,8 +106,8 @@ export function shakeHands(
     prependPath: false,
     // Node would take the server name from `Host`, which may be the client's word.
     ssl: { servername: isIP(hostname) === 0 ? hostname : '' },
-    // What the library makes of a target is without its certificates; what an agent says goes over it.
-    ...(handshake.tls == null ? {} : { agent: new Agent(connectionTls(handshake.tls)) }),
+    // What the library makes of a target is without its certificates and its lookup; what an agent says goes over it.
+    agent: agentFor(handshake),
   });
   // Each call has a callback of its own; without a listener the library throws what comes beside it.
   proxy.on('error', () => {});
@@ -139,6 +142,11 @@ export function shakeHands(
     throw bug;
   }
   return giveUp;
+}
+
+function agentFor({ origin, tls, lookup }: Handshake): HttpAgent {
+  if (origin.startsWith('https:')) return new HttpsAgent({ lookup, ...connectionTls(tls) });
+  return new HttpAgent({ lookup });
 }
 
 /** The request that the library is to send: its headers are the list, and it belongs to no connection. */
@@ -181,6 +189,7 @@ function acceptOf(key: string): string {
 }
 
 function failureOf(error: NodeJS.ErrnoException, connected: boolean): RejectionCode {
+  if (isRefusedAddress(error)) return 'forward.address';
   if (isCertificateError(error)) return 'forward.certificate';
   if (!connected) return 'forward.connect';
   return error.code?.startsWith('HPE_') ? 'forward.bad-response' : 'forward.reset';
