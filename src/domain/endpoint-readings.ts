@@ -30,8 +30,19 @@ function otherReading(path: string): string {
   return path
     .replace(/%(?:3F|23).*$/, '')
     .replaceAll(/%3B[^/]*/g, '')
-    .replaceAll(/(?:%20|%C2%A0)+(?=\/|$)/g, '')
+    .split('/')
+    .map(withoutSpacesAtEnd)
+    .join('/')
     .replaceAll(/%(?:2B|2C|3D)/g, decodeURIComponent);
+}
+
+/** Not by a pattern: one would try a long run of spaces that ends otherwise from each of its places. */
+function withoutSpacesAtEnd(segment: string): string {
+  for (let end = segment.length; ; ) {
+    if (segment.endsWith('%20', end)) end -= '%20'.length;
+    else if (segment.endsWith('%C2%A0', end)) end -= '%C2%A0'.length;
+    else return segment.slice(0, end);
+  }
 }
 
 /** Requests at once. */

@@ -23,7 +23,7 @@ export interface HeadersRead {
   authorizationSeen: boolean;
   credentialHeaderSeen: boolean;
   /** What `Connection` lists, in small letters. */
-  connectionNames: readonly string[];
+  connectionNames: string[];
   /** Names and values in turn: what is forwarded as it came. */
   headers: string[];
 }
@@ -31,7 +31,8 @@ export interface HeadersRead {
 // RFC 9110 §5.5: visible characters, space, tab, and bytes above ASCII that are passed on as they are.
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TOKEN = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
-const NONE: readonly string[] = [];
+/** Shared by all heads that list nothing, and never added to. */
+const NONE: string[] = [];
 
 /**
  * Reads every header once, by its role, and keeps what may be forwarded as it came.
@@ -143,14 +144,14 @@ function readConnection(read: HeadersRead, value: string): RejectionCode | null 
   const lowered = value.toLowerCase();
   // What nearly every client sends names no header.
   if (lowered === 'keep-alive' || lowered === 'close') return null;
-  const names: string[] = [];
+  const names = read.connectionNames === NONE ? [] : read.connectionNames;
   for (const part of lowered.split(',')) {
     const name = part.trim();
     if (name === '') continue;
     if (!TOKEN.test(name)) return 'listen.bad-header';
     names.push(name);
   }
-  read.connectionNames = [...read.connectionNames, ...names];
+  read.connectionNames = names;
   return null;
 }
 
@@ -189,9 +190,11 @@ function takeCredential(read: HeadersRead, secret: string): RejectionCode | null
 /** The headers but those that the client named in `Connection` (RFC 9110 §7.6.1). */
 function withoutNamed(headers: readonly string[], names: readonly string[]): string[] {
   const kept: string[] = [];
+  // A head has room for thousands of names.
+  const named = new Set(names);
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at] ?? '';
-    if (!names.includes(name.toLowerCase())) kept.push(name, headers[at + 1] ?? '');
+    if (!named.has(name.toLowerCase())) kept.push(name, headers[at + 1] ?? '');
   }
   return kept;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Permit } from '../../decision.ts';
+import { isHintedLink } from '../../forward/early-hints.ts';
 import { type ResponseFacts, responseHeaders } from '../../forward/response-headers.ts';
 import { rateLines } from '../../limit/rate-headers.ts';
 import { placeOf, removeHeader } from '../general/answer.ts';
@@ -9,8 +10,6 @@ import type { ResponseReader } from './response-reader.ts';
 
 /** Pieces of a body up to so many bytes are written together with what stands around them. */
 export const WRITTEN_TOGETHER = 8 * 1024;
-// RFC 8288 §3, as node:http takes it.
-const LINK = /^(?:<[^>]*>)(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/;
 const NONE: readonly string[] = [];
 
 /**
@@ -39,7 +38,7 @@ export class AnswerWriter {
     const pairs = head.pairs();
     const link = pairs.filter((_, at) => at % 2 === 1 && pairs[at - 1]?.toLowerCase() === 'link');
     // A hint may be left out.
-    if (link.length > 0 && link.every((each) => LINK.test(each))) {
+    if (link.length > 0 && link.every(isHintedLink)) {
       this.#out += `${statusLine(103)}Link: ${link.join(', ')}\r\n\r\n`;
     }
   }

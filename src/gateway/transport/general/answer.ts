@@ -1,3 +1,4 @@
+import { isHintedLink } from '../../forward/early-hints.ts';
 import { bodyTurnover } from './body-turnover.ts';
 import type { RequestMessage, ResponseMessage } from './message.ts';
 import { announcedTrailers, passingTrailers } from './trailers.ts';
@@ -82,6 +83,8 @@ export class Answer {
   }
 
   #hint(link: readonly string[]): void {
+    // A hint may be left out.
+    if (!link.every(isHintedLink)) return;
     try {
       this.#res.writeEarlyHints({ link: [...link] });
     } catch {
