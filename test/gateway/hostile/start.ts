@@ -3,9 +3,10 @@ import { LiveStreams } from '../../../src/gateway/live-streams.ts';
 import { createWebSocketUpgrades } from '../../../src/gateway/transport/general/websocket.ts';
 import type { CreateTransport } from '../../support/gateway.ts';
 import { testTls } from '../../support/test-tls.ts';
+import { startTlsFront } from '../../support/tls-front.ts';
 import { BOUNDS, type RunningTransport, type StartTransport, type TransportParts } from './bed.ts';
 
-/** What clients speak to the transport. */
+/** What the transport hears: of `tls`, clients speak plainly to a front that stands before it, and think it plain. */
 export type Speaks = 'plain' | 'tls' | 'h2';
 
 /** What starts a transport in front of the bed's upstream. */
@@ -51,7 +52,7 @@ async function start(
     },
     refusalForm: 'okta' as const,
     http2: speaks === 'h2',
-    scheme: speaks === 'plain' ? ('http' as const) : ('https' as const),
+    scheme: speaks === 'h2' ? ('https' as const) : ('http' as const),
     preserveHost: true,
     retries: 1,
     streams: new LiveStreams(),
@@ -60,12 +61,14 @@ async function start(
   const upgrades = createWebSocketUpgrades({ ...options, timeLimits });
   const transport = create(options, upgrades);
   const { port } = await transport.listen(0, '127.0.0.1', speaks === 'plain' ? null : testTls());
+  const front = speaks === 'tls' ? await startTlsFront(port) : null;
   return {
-    port,
+    port: front?.port ?? port,
     async close() {
       const over = Promise.all([transport.drain(1), upgrades.closeAll(1001, 'the test is over')]);
       clock.advance(10_000);
       await over;
+      await front?.close();
       await upstreams.close();
     },
   };

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { RawClient } from '../../../support/raw-client.ts';
 import { aZone } from '../../../support/records.ts';
 import { valuesOf } from '../../../support/strict-upstream.ts';
 import { head, itLetNothingThrough } from '../attack.ts';
 import { type Bed, openBed, type StartTransport, TRUSTED_PROXY } from '../bed.ts';
+import { it } from '../rows.ts';
 
 const INSIDE = '203.0.113.9';
 const OUTSIDE = '198.51.100.7';

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { RawClient } from '../../../support/raw-client.ts';
 import { head, itLetNothingThrough, SMUGGLED_REQUEST } from '../attack.ts';
 import { type Bed, openBed, type StartTransport } from '../bed.ts';
+import { it } from '../rows.ts';
 
 const END = `0\r\n\r\n${SMUGGLED_REQUEST}`;
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { RawClient } from '../../../support/raw-client.ts';
 import { type Answer, answerPlainly, valuesOf } from '../../../support/strict-upstream.ts';
 import { expectRefusal, head, itLetNothingThrough, REFUSED, SMUGGLED, SMUGGLED_REQUEST } from '../attack.ts';
 import { type Bed, BOUNDS, openBed, type StartTransport } from '../bed.ts';
+import { it } from '../rows.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');

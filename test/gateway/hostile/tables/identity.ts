@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { RawClient } from '../../../support/raw-client.ts';
 import { type SeenRequest, valuesOf } from '../../../support/strict-upstream.ts';
 import { expectRefusal, head, itLetNothingThrough, REFUSED } from '../attack.ts';
 import { type Bed, openBed, type StartTransport } from '../bed.ts';
+import { it } from '../rows.ts';
 
 /** What the upstream takes from the gateway alone. */
 const OURS = [

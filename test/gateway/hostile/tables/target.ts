@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { plainReading } from '../../../support/path-readers.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { valuesOf } from '../../../support/strict-upstream.ts';
 import { expectRefusal, head, itLetNothingThrough, REFUSED, untilClosed } from '../attack.ts';
 import { type Bed, openBed, type StartTransport } from '../bed.ts';
+import { it } from '../rows.ts';
 
 /** The endpoint of the bed whose rate somebody might want to get around, and what its upstream serves it by. */
 export const LIMITED = '/api/v1/limited';
