@@ -57,6 +57,7 @@ export async function startWhole(setting: Setting): Promise<string> {
   const process = {
     version: '',
     config: { generation: 1, appliedAt: 0, refused: 0 },
+    certificateEnds: () => [],
     store: new StoreCalls(systemClock),
     logDropped: () => 0,
   };

@@ -10,7 +10,7 @@ import { ListenerTls } from '../kernel/listener-tls.ts';
 import type { RedisTls } from '../store/redis/client.ts';
 import { type ComponentCheck, createHealthServer, type Readiness } from '../telemetry/health-server.ts';
 import { type Logger, openLog } from '../telemetry/log.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
+import { createMetrics, type ProcessSources } from '../telemetry/metrics.ts';
 import { StoreCalls } from '../telemetry/store-calls.ts';
 import { WorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { assembleGateway } from './assemble.ts';
@@ -181,7 +181,7 @@ async function start(begin: Start, out: Output): Promise<Running> {
     control?.adopt(next);
   });
   const registry = createMetrics({
-    process: { version: VERSION, config: reloader, store: calls, logDropped: begin.logDropped },
+    process: processSources(begin, reloader, calls, tls),
     gateway: gateway?.metrics ?? null,
     control: control?.metrics ?? null,
     workers,
@@ -263,7 +263,7 @@ async function startWorker(begin: Start): Promise<Running> {
     gateway.adopt(await share(next), upstreams),
   );
   const metrics = createMetrics({
-    process: { version: VERSION, config: reloader, store: calls, logDropped: begin.logDropped },
+    process: processSources(begin, reloader, calls, tls),
     gateway: gateway.metrics,
     control: null,
     workers: null,
@@ -281,6 +281,15 @@ async function startWorker(begin: Start): Promise<Running> {
   });
   // When is for its primary to say.
   return { proxy, admin: null, metrics: null, reload: () => reloader.reload(), lastCall: async () => {} };
+}
+
+function processSources(
+  { logDropped }: Start,
+  config: Reloader,
+  store: StoreCalls,
+  tls: ListenerTls | null,
+): ProcessSources {
+  return { version: VERSION, config, certificateEnds: () => tls?.certificateEnds() ?? [], store, logDropped };
 }
 
 /** What the files of certificates make. `tls` is null where no listener speaks TLS. */

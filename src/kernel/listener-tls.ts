@@ -79,6 +79,11 @@ export class ListenerTls {
     for (const server of this.#servers) server.setSecureContext(this.#default());
   }
 
+  /** When each certificate that is shown now ends: milliseconds since the epoch, in the order in which they were given. */
+  certificateEnds(): readonly number[] {
+    return this.#material.certificates.map(({ certificate }) => certificate.validToDate.getTime());
+  }
+
   #default() {
     const { certificates, clientCa, minVersion } = this.#material;
     const [{ cert, key }] = certificates;

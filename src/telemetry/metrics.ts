@@ -3,6 +3,7 @@
  * all, and a test holds it to that.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { declareCertificates } from './certificate-metrics.ts';
 import { type ConfigFacts, declareConfig } from './config-metrics.ts';
 import { type ControlSources, declareControl } from './control-metrics.ts';
 import { Declare, single } from './declare.ts';
@@ -26,6 +27,8 @@ export interface ProcessSources {
   /** Of the package. */
   readonly version: string;
   readonly config: ConfigFacts;
+  /** When the certificates that the listeners show end, in milliseconds since the epoch; none without TLS. */
+  readonly certificateEnds: () => readonly number[];
   readonly store: StoreCalls;
   /** Lines that were not written because the log's reader did not keep up. */
   readonly logDropped: () => number;
@@ -38,6 +41,7 @@ export function createMetrics({ process: facts, gateway, control, workers }: Met
   const declare = new Declare(registry);
   declareProcess(declare, facts);
   declareConfig(declare, facts.config);
+  declareCertificates(declare, facts.certificateEnds);
   if (gateway !== null) declareGateway(declare, gateway);
   if (control !== null) declareControl(declare, control);
   if (workers !== null) declareWorkers(declare, workers);

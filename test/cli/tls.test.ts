@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
@@ -177,6 +178,26 @@ describe('certificates', () => {
       'renewed',
     ]);
     expect(kept.port).toBe(before.port);
+  });
+
+  it('tell in the metrics when each ends that is shown since the last reload, by its place', async () => {
+    const endOf = (name: string) => new X509Certificate(pem(`${name}.crt`)).validToDate.getTime() / 1000;
+    const two = {
+      certificates: ['tls.crt', join(FILES, 'other.crt')],
+      keys: ['tls.key', join(FILES, 'other.key')],
+    };
+    write({ ...two, listeners: ['proxy'] });
+    const serving = await site.serve('gateway');
+    const ends = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${serving.metrics?.port}/metrics`)).text();
+      const lines = text.matchAll(/^tollgate_certificate_expiry_timestamp_seconds(.+) (.+)$/gm);
+      return [...lines].map(([, labels, value]) => [labels, Number(value)]);
+    };
+    const first = ['{certificate="0"}', endOf('gateway')];
+    expect(await ends()).toEqual([first, ['{certificate="1"}', endOf('other')]]);
+    write({ listeners: ['proxy'] });
+    expect(await serving.reload()).toMatchObject({ applied: true });
+    expect(await ends()).toEqual([first]);
   });
 
   it.each([

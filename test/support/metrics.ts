@@ -15,6 +15,7 @@ export function metricsOf(
   const process = {
     version: '0.0.0',
     config: { generation: 1, appliedAt: 0, refused: 0 },
+    certificateEnds: () => [],
     store,
     logDropped: () => 0,
   };
