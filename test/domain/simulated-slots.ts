@@ -53,8 +53,13 @@ export class SimulatedSlots {
   count(endpoint: string, tokenId: string, now: number): UnderWay {
     let all = 0;
     let own = 0;
-    for (const { lapsesAt, slots } of this.#endpoints.get(endpoint)?.values() ?? []) {
-      if (lapsesAt <= now) continue;
+    const holdings = this.#endpoints.get(endpoint) ?? new Map<string, Holding>();
+    for (const [gateway, { lapsesAt, slots }] of holdings) {
+      // What has lapsed is forgotten by whoever looks, with the number of its statement.
+      if (lapsesAt <= now) {
+        holdings.delete(gateway);
+        continue;
+      }
       for (const size of slots.values()) all += size;
       own += slots.get(tokenId) ?? 0;
     }
