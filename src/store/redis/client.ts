@@ -177,6 +177,7 @@ function clusterClient(place: RedisPlace, options: Access): Cluster {
 }
 
 function connect(node: Redis): void {
+  // A node that is away is told of by whoever watches the cluster, and asked again at the next refresh.
   if (node.status === 'wait') node.connect().catch(() => {});
 }
 

@@ -18,14 +18,22 @@ export function followFailovers(
   options: Pick<RedisOptions, 'username' | 'password' | 'tls'>,
 ): void {
   const watchers = sentinels.map((host) => {
-    const watcher = new Redis({ ...options, ...host, retryStrategy: () => RECONNECT_MS });
+    const watcher = new Redis({
+      ...options,
+      ...host,
+      retryStrategy: () => RECONNECT_MS,
+      autoResubscribe: false,
+    });
     // Why the primary is not found is told by the client itself.
     watcher.on('error', () => {});
     watcher.on('message', (_, message: string) => {
       const [name, , , host, port] = message.split(' ');
       if (name === primary && !isAt(redis, host, port)) connectAnew(redis);
     });
-    watcher.subscribe(SWITCHED).catch(() => {});
+    // Each time it is there, so that one which was away at the start is heard too. What fails ends the connection.
+    watcher.on('ready', () => {
+      watcher.subscribe(SWITCHED).catch(() => watcher.disconnect(true));
+    });
     return watcher;
   });
   redis.once('end', () => {
