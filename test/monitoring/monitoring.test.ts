@@ -210,6 +210,8 @@ function settings(redisUrl: string, port: number): string {
       ],
       health: { ejectFor: '100ms' },
     },
+    // Nothing takes the spans, so that some are dropped.
+    telemetry: { otlp: { endpoint: 'http://127.0.0.1:9', timeout: '100ms' }, sample: 1 },
     log: { level: 'silent' },
   });
 }
