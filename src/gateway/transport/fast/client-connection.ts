@@ -5,6 +5,7 @@ import { StageTimes } from '../../stage-times.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { FastExchange } from './exchange.ts';
 import type { FastOptions } from './options.ts';
+import { readInto } from './read-into.ts';
 import { type Reading, RequestReader } from './request-reader.ts';
 
 /** What a connection tells the server. */
@@ -24,6 +25,8 @@ const MOST_PIECES = 8;
 const SMALL_BYTES = 1_024;
 /** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
+/** What every plain connection is read into, one after the other: who needs bytes for longer copies them. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * A client's connection: takes its requests one after the other, and reads no further than one. At the first bytes
@@ -53,10 +56,13 @@ export class ClientConnection {
   #sealed = false;
   /** The last answer is out, and the client is given time to read it. */
   #lingering = false;
+  /** Somebody else's, who reads the socket as any other. */
+  #handedOver = false;
   /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
   #waitingSince: number | null = null;
 
-  constructor(socket: Socket, owner: ClientOwner, options: FastOptions) {
+  constructor(accepted: Socket, owner: ClientOwner, options: FastOptions) {
+    const socket = readInto(accepted, { buffer: READ_BUFFER, callback: this.#onRead }) ?? accepted;
     this.socket = socket;
     this.writer = new AnswerWriter(socket);
     this.peer = socket.remoteAddress ?? '';
@@ -64,7 +70,8 @@ export class ClientConnection {
     this.#owner = owner;
     this.#options = options;
     this.#reader = new RequestReader(options.rules, options.limits.headSize);
-    socket.on('data', this.#onData);
+    if (socket === accepted) socket.on('data', this.#onData);
+    else socket.resume();
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
@@ -148,6 +155,16 @@ export class ClientConnection {
       if (waited > headTimeoutMs) this.#speakLast('listen.timeout');
     } else if (waited > idleTimeoutMs) this.socket.destroySoon();
   }
+
+  /** @param length bytes that stand in `READ_BUFFER` until this returns */
+  #onRead = (length: number): boolean => {
+    const bytes = READ_BUFFER.subarray(0, length);
+    if (this.#handedOver) return this.socket.push(Buffer.from(bytes));
+    // A body is written later than it is read, maybe.
+    this.#onData(this.bodyLeft > 0 ? Buffer.from(bytes) : bytes);
+    if (this.#bytes?.buffer === READ_BUFFER.buffer) this.#bytes = Buffer.from(this.#bytes);
+    return true;
+  };
 
   #onData = (bytes: Buffer): void => {
     if (this.#lingering) return;
@@ -241,7 +258,7 @@ export class ClientConnection {
       times: new StageTimes(),
       trace: this.#reader.startTrace(requestId),
     };
-    const body = bodyEnd > end ? bytes.subarray(end, bodyEnd) : null;
+    const body = bodyEnd > end ? keptPart(bytes, end, bodyEnd) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);
     this.#exchange = exchange;
     this.#options.pipeline.enter(exchange);
@@ -251,8 +268,9 @@ export class ClientConnection {
   #handOver(bytes: Buffer): void {
     const { socket } = this;
     this.#letGo();
+    this.#handedOver = true;
     socket.pause();
-    socket.unshift(bytes);
+    socket.unshift(keptPart(bytes, 0, bytes.length));
     this.#owner.handedOver(this);
     socket.resume();
   }
@@ -316,4 +334,10 @@ export class ClientConnection {
     this.socket.end();
     this.resume();
   }
+}
+
+/** A part of what was read, that stays as it is. */
+function keptPart(bytes: Buffer, start: number, end: number): Buffer {
+  const part = bytes.subarray(start, end);
+  return bytes.buffer === READ_BUFFER.buffer ? Buffer.from(part) : part;
 }
