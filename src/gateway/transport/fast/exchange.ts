@@ -1,26 +1,20 @@
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
+import type { Arrival, Permit, Rejection } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
-import { isLost } from '../../forward/lost.ts';
-import type { Choice, Ending } from '../../forward/upstreams.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
-import { WRITTEN_TOGETHER } from './answer-writer.ts';
+import { Attempts } from './attempts.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { dateLine, requestHead } from './heads.ts';
 import type { FastOptions } from './options.ts';
-import { refusalText } from './refusal-text.ts';
+import { rejectionBehindGate, writeRefusal } from './refusal-writer.ts';
 import { RequestBody } from './request-body.ts';
 import type { PlainHeaders } from './request-reader.ts';
+import { writeRequest } from './request-writer.ts';
 import type { ResponseReader } from './response-reader.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /** How large a refused body may be to be read to its end, so that the connection can be used again; in bytes. */
 const WORTH_READING = 64 * 1024;
-/** How long a caller should wait before it tries again what no upstream could serve, in seconds. */
-const RETRY_SECONDS = 1;
-/** Methods whose repetition changes nothing (RFC 9110 §9.2.2), of those that listen allows. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /** `asked`: the gate or the upstream is. `answering`: the head is out. `answered`: all is written. */
 type Phase = 'asked' | 'answering' | 'answered' | 'over';
@@ -37,16 +31,11 @@ export class FastExchange implements Exchange, AnswerListener {
   #permit: Permit | null = null;
   #rejection: Rejection | null = null;
   #status = 0;
-  #choice: Choice | null = null;
-  #upstream: string | null = null;
-  #target: string | null = null;
-  #tries = 0;
-  #connection: UpstreamConnection | null = null;
+  readonly #attempts: Attempts;
   /** Null where the request has none. */
   readonly #body: RequestBody | null;
   /** Bytes of the answer's body. */
   #answered = 0;
-  #triesLeft: number;
   #closes = false;
   #stalledSince: number | null = null;
   #leaveStreams: (() => void) | null = null;
@@ -64,7 +53,7 @@ export class FastExchange implements Exchange, AnswerListener {
     this.#body = headers.contentLength === null ? null : new RequestBody(body);
     this.#client = client;
     this.#options = options;
-    this.#triesLeft = options.retries;
+    this.#attempts = new Attempts(options);
   }
 
   refuse(rejection: Rejection): void {
@@ -85,7 +74,7 @@ export class FastExchange implements Exchange, AnswerListener {
     try {
       // A body that has not all come is held to a rate.
       if (this.#client.bodyLeft > 0) this.#body?.hold(this.#options.limits, this.#options.clock.monotonic());
-      this.#send(permit);
+      this.#send();
     } catch (bug) {
       this.onBug(bug);
       this.giveUp('gateway.bug');
@@ -98,7 +87,7 @@ export class FastExchange implements Exchange, AnswerListener {
     if (body === null) return true;
     body.received += bytes.length;
     if (this.#rejection !== null || this.#phase === 'answered' || this.#phase === 'over') return true;
-    if (body.isSent) return this.#connection?.sendMore(bytes, this.#client.bodyLeft === 0) ?? true;
+    if (body.isSent) return this.#attempts.connection?.sendMore(bytes, this.#client.bodyLeft === 0) ?? true;
     body.keep(bytes);
     return false;
   }
@@ -106,14 +95,14 @@ export class FastExchange implements Exchange, AnswerListener {
   /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
   giveUp(code: RejectionCode): void {
     if (this.#phase === 'answered' || this.#phase === 'over') return;
-    this.#abandonCall();
+    this.#attempts.abandon();
     if (this.#status > 0) this.#breakOff();
     else this.#fail(code);
   }
 
   /** The client's connection is closed. */
   clientGone(): void {
-    this.#abandonCall();
+    this.#attempts.abandon();
     // Else the gate is still asking the store, and what it decides will find the client gone.
     if (this.#permit !== null || this.#rejection !== null) this.#settle(false);
   }
@@ -126,7 +115,7 @@ export class FastExchange implements Exchange, AnswerListener {
   /** The client takes more of the answer. */
   clientDrained(): void {
     this.#stalledSince = null;
-    this.#connection?.resume();
+    this.#attempts.connection?.resume();
   }
 
   /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
@@ -140,48 +129,27 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   /** @param except the origin that has just failed */
-  #send(permit: Permit, except?: string): void {
-    const { upstreams, pools } = this.#options;
-    const choice = upstreams.choose(this.arrival.path, except);
-    if (typeof choice === 'string') {
-      this.#fail(choice);
-      return;
-    }
-    this.#permit = permit;
-    this.#choice = choice;
-    this.#upstream = choice.upstream;
-    this.#target = choice.origin;
-    this.#tries += 1;
-    this.#connection = pools.of(choice).connect(this);
+  #send(except?: string): void {
+    const missing = this.#attempts.begin(this.arrival.path, this, except);
+    if (missing !== null) this.#fail(missing);
   }
 
   opened(connection: UpstreamConnection): void {
-    if (this.#permit === null || this.#choice === null) return;
+    const permit = this.#permit;
+    const { choice } = this.#attempts;
+    if (permit === null || choice === null) return;
     try {
-      this.#write(connection, this.#permit, this.#choice);
+      const { preserveHost, scheme } = this.#options;
+      const { peerTrusted, bodyLeft } = this.#client;
+      const facts = { preserveHost, targetHost: choice.host, scheme, peerTrusted };
+      const complete = bodyLeft === 0;
+      const { arrival } = this;
+      const flowing = writeRequest(connection, arrival, this.#headers, permit, facts, this.#body, complete);
+      if (!complete && flowing) this.#client.resume();
     } catch (bug) {
       this.onBug(bug);
       this.giveUp('gateway.bug');
     }
-  }
-
-  #write(connection: UpstreamConnection, permit: Permit, choice: Choice): void {
-    const { preserveHost, scheme } = this.#options;
-    const facts = {
-      preserveHost,
-      targetHost: choice.host,
-      scheme,
-      peerTrusted: this.#client.peerTrusted,
-    };
-    let head = requestHead(this.arrival, this.#headers, permit, facts);
-    let body = this.#body?.take() ?? null;
-    if (body !== null && body.length <= WRITTEN_TOGETHER) {
-      head += body.toString('latin1');
-      body = null;
-    }
-    const complete = this.#client.bodyLeft === 0;
-    const flowing = connection.send(head, body, complete, this.arrival.method === 'HEAD');
-    if (!complete && flowing) this.#client.resume();
   }
 
   drained(): void {
@@ -204,7 +172,7 @@ export class FastExchange implements Exchange, AnswerListener {
     if (!this.#client.writer.head(head, hasBody, permit, facts, connection)) return false;
     this.#phase = 'answering';
     this.#status = head.status;
-    this.#choice?.answered();
+    this.#attempts.choice?.answered();
     if (head.isEventStream) this.#leaveStreams = streams.add(permit, () => this.#breakOff());
     return true;
   }
@@ -215,8 +183,7 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   end(trailers: string): void {
-    this.#choice?.done('answered');
-    this.#choice = null;
+    this.#attempts.answered();
     this.#phase = 'answered';
     this.#client.writer.end(trailers);
   }
@@ -224,31 +191,28 @@ export class FastExchange implements Exchange, AnswerListener {
   readOver(): boolean {
     const { socket, writer } = this.#client;
     // What the system has not taken is still to be read from where the upstream's bytes stand.
-    if (writer.flush() && this.#connection !== null) bodyTurnover.passed(this.#connection.lend());
+    const { connection } = this.#attempts;
+    if (writer.flush() && connection !== null) bodyTurnover.passed(connection.lend());
     // The socket asks for a pause after a large piece also where the system has taken it at once.
     if (this.#phase === 'answering') return socket.writableLength === 0 || !socket.writableNeedDrain;
     if (this.#phase === 'answered') {
       // From here on it serves others.
-      this.#connection = null;
+      this.#attempts.connection = null;
       this.#whenWritten();
     }
     return true;
   }
 
   failed(code: RejectionCode, progress: Progress): void {
-    const failedOrigin = this.#choice?.origin;
-    this.#callIsOver('failed');
-    const { method } = this.arrival;
-    const repeatable = (this.#headers.contentLength ?? 0) === 0 && IDEMPOTENT.has(method);
-    const safe = progress === 'unsent' || (progress === 'sent' && repeatable);
-    if (isLost(code) && safe && this.#triesLeft > 0 && this.#permit !== null) {
-      this.#triesLeft -= 1;
-      this.#send(this.#permit, failedOrigin);
-    } else this.#fail(code);
+    const failedOrigin = this.#attempts.choice?.origin;
+    this.#attempts.over('failed');
+    const bodyLength = this.#headers.contentLength ?? 0;
+    if (this.#attempts.takeAnother(code, progress, this.arrival, bodyLength)) this.#send(failedOrigin);
+    else this.#fail(code);
   }
 
   cut(): void {
-    this.#callIsOver('failed');
+    this.#attempts.over('failed');
     this.#breakOff();
   }
 
@@ -257,40 +221,20 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   #fail(code: RejectionCode): void {
-    this.#rejection = this.#rejectionFor(code);
+    this.#rejection = rejectionBehindGate(code, this.#permit);
     this.#answerRefusal(this.#rejection);
   }
 
-  #rejectionFor(code: RejectionCode): Rejection {
-    if (this.#permit === null) return reject(code);
-    const { credential, endpoint, spent } = this.#permit;
-    // The request has counted, so its caller is told where it stands.
-    return reject(code, {
-      credential,
-      endpoint: endpoint.name,
-      spent,
-      windowSeconds: endpoint.windowSeconds,
-      retryAfterSeconds: RETRY_SECONDS,
-    });
-  }
-
   #answerRefusal(rejection: Rejection): void {
-    const { requestId, method } = this.arrival;
-    const { refusalForm: form, clock, keepAliveLines } = this.#options;
-    const now = clock.now();
-    const { status, head, body } = refusalText(rejection, { requestId, form, now });
     // Who was too slow is not waited for once more (RFC 9110 §15.5.9).
     const late = rejection.code === 'listen.timeout';
     this.#closes = late || this.#client.isLast || !this.#restIsWorthReading();
-    const connection = this.#closes
-      ? `Connection: close\r\n${dateLine(now)}`
-      : dateLine(now) + keepAliveLines;
-    const shown = method === 'HEAD' ? '' : body;
     this.#body?.drop();
-    this.#status = status;
-    this.#answered = shown.length;
     this.#phase = 'answered';
-    this.#client.writer.whole(`${head}${connection}\r\n${shown}`);
+    const { writer } = this.#client;
+    const { status, length } = writeRefusal(writer, rejection, this.arrival, this.#closes, this.#options);
+    this.#status = status;
+    this.#answered = length;
     this.#whenWritten();
   }
 
@@ -307,27 +251,16 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** Breaks the answer off, so that nobody can take it for complete. */
   #breakOff(): void {
-    this.#abandonCall();
+    this.#attempts.abandon();
     this.#client.socket.destroy();
     this.#settle(false);
-  }
-
-  #abandonCall(): void {
-    if (this.#choice === null) return;
-    this.#connection?.destroy();
-    this.#callIsOver('abandoned');
-  }
-
-  #callIsOver(ending: Ending): void {
-    this.#choice?.done(ending);
-    this.#choice = null;
-    this.#connection = null;
   }
 
   #settle(complete: boolean): void {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
-    this.#connection = null;
+    const { upstream, target, count } = this.#attempts;
+    this.#attempts.connection = null;
     this.#leaveStreams?.();
     this.#options.pipeline.settled({
       requestId: this.arrival.requestId,
@@ -337,9 +270,9 @@ export class FastExchange implements Exchange, AnswerListener {
       rejection: this.#rejection,
       status: this.#status,
       complete,
-      upstream: this.#upstream,
-      target: this.#target,
-      tries: this.#tries,
+      upstream,
+      target,
+      tries: count,
       bytesIn: this.#permit === null ? 0 : (this.#body?.received ?? 0),
       bytesOut: this.#answered,
     });
