@@ -6,6 +6,7 @@ import { testCa as ca } from './test-tls.ts';
 export const FRAME = {
   data: 0,
   headers: 1,
+  priority: 2,
   reset: 3,
   settings: 4,
   ping: 6,
@@ -13,8 +14,9 @@ export const FRAME = {
   windowUpdate: 8,
   continuation: 9,
 } as const;
-const END_STREAM = 0x1;
-const END_HEADERS = 0x4;
+export const ACK = 0x1;
+export const END_STREAM = 0x1;
+export const END_HEADERS = 0x4;
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 

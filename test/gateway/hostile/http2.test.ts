@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createFastTransport } from '../../../src/gateway/transport/fast/server.ts';
-import { MOST_STREAMS, RESET_BURST } from '../../../src/gateway/transport/general/http2-connection.ts';
-import { block, FRAME, frame, Http2RawClient } from '../../support/http2-frames.ts';
+import { FRAME, frame, Http2RawClient } from '../../support/http2-frames.ts';
 import { answerPlainly, valuesOf } from '../../support/strict-upstream.ts';
 import { itLetNothingThrough, REFUSED, SMUGGLED } from './attack.ts';
 import { type Bed, BOUNDS, openBed } from './bed.ts';
+import { goodHead } from './http2-heads.ts';
 import { starter } from './start.ts';
 
 let bed: Bed;
@@ -23,11 +23,7 @@ afterEach(async () => {
   bed.upstream.onHead = null;
 });
 
-/** Names and values in turn of a request that is good. */
-const good = (path: string, method = 'GET', secret = bed.secret) => [
-  ...[':method', method, ':scheme', 'https', ':authority', 'api.example.com', ':path', path],
-  ...['authorization', `SSWS ${secret}`],
-];
+const good = (path: string, method = 'GET', secret = bed.secret) => goodHead(secret, path, method);
 const seen = (target: string) => bed.upstream.requests.filter((request) => request.target === target);
 const without = (name: string) => {
   const headers = good(REFUSED);
@@ -300,36 +296,6 @@ describe('an answer', () => {
     client.reset(id);
     await closed;
     expect(await settled).toMatchObject({ status: 200, complete: false });
-  });
-});
-
-describe('a flood', () => {
-  it('of streams gets no more than its bound to the upstream; the others may be sent again', async () => {
-    bed.upstream.answer = () => {};
-    const ids = Array.from({ length: MOST_STREAMS + 20 }, () => client.open(good('/held')));
-    for (const id of ids.slice(MOST_STREAMS)) {
-      // REFUSED_STREAM: nothing was done of it (RFC 9113 §8.7).
-      expect(await client.until(id)).toMatchObject({ status: null, reset: 7 });
-    }
-    await expect.poll(() => seen('/held').length).toBe(MOST_STREAMS);
-  });
-
-  it('of streams that are reset at once ends the connection', async () => {
-    const before = bed.upstream.requests.length;
-    for (let sent = 0; sent < RESET_BURST * 4; sent += 1) client.reset(client.open(good('/rapid')));
-    await client.closed;
-    expect(client.goaways()).not.toEqual([]);
-    expect(bed.upstream.requests.length - before).toBeLessThanOrEqual(RESET_BURST + MOST_STREAMS);
-  });
-
-  it('of CONTINUATION frames ends the connection', async () => {
-    const id = client.stream();
-    client.send(frame(FRAME.headers, 1, id, block(good(REFUSED))));
-    for (let sent = 0; sent < 100; sent += 1)
-      client.send(frame(FRAME.continuation, 0, id, block(['x-a', 'b'])));
-    await client.closed;
-    expect(seen(REFUSED)).toEqual([]);
-    expect(client.goaways()).not.toEqual([]);
   });
 });
 

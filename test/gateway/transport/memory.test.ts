@@ -6,6 +6,15 @@ import { join } from 'node:path';
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BodyTurnover, youngCollection } from '../../../src/gateway/transport/general/body-turnover.ts';
+import {
+  block,
+  END_HEADERS,
+  END_STREAM,
+  FRAME,
+  frame,
+  Http2RawClient,
+  type StreamEnd,
+} from '../../support/http2-frames.ts';
 
 const MIB = 1024 * 1024;
 const PIECE = Buffer.alloc(64 * 1024);
@@ -94,6 +103,49 @@ describe.each(['general', 'fast'])('the memory of a gateway on the %s transport'
     if (res !== undefined) await lengthOf(res);
     expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
     for (const each of stuck) each.destroy();
+  });
+});
+
+describe('the memory of a gateway over HTTP/2', () => {
+  const PINGS = frame(FRAME.ping, 0, 0, Buffer.alloc(8));
+  const headers = [':method', 'POST', ':scheme', 'https', ':authority', 'api', ':path', '/stuck'];
+  /** What may be sent without end, and what wants an answer that nobody reads. */
+  const kinds: readonly ((client: Http2RawClient) => Buffer)[] = [
+    () => PINGS,
+    () => frame(FRAME.settings, 0, 0),
+    () => frame(FRAME.windowUpdate, 0, 0, Buffer.of(0, 0, 0, 1)),
+    () => frame(99, 0, 0, 'a'.repeat(16_000)),
+    (client) => frame(FRAME.headers, END_HEADERS, client.stream(), block(headers)),
+    (client) => frame(FRAME.headers, END_HEADERS | END_STREAM, client.stream(), block(headers)),
+  ];
+
+  it('grows by less than 64 MiB for floods of frames whose senders read nothing', async () => {
+    upstream = createServer((_req, res) => pour(res)).listen(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    gateway = fork(join(import.meta.dirname, 'memory-gateway.ts'), [origin, 'http2']);
+    const [started] = await once(gateway, 'message');
+    await ask('begin');
+    const clients: Http2RawClient[] = [];
+    for (const kind of kinds) {
+      for (let at = 0; at < 3; at += 1) {
+        const client = await Http2RawClient.connect(started.port);
+        clients.push(client);
+        client.socket.pause();
+        for (let sent = 0; sent < 2_000; sent += 100) {
+          client.send(...Array.from({ length: 100 }, () => kind(client)));
+          await new Promise(setImmediate);
+        }
+      }
+    }
+    const last = await Http2RawClient.connect(started.port);
+    const status = ({ statuses }: StreamEnd) => statuses.length > 0;
+    expect((await last.until(last.open(headers), status)).statuses).toEqual([200]);
+    expect((await ask('end')).grown).toBeLessThan(MOST_GROWTH);
+    for (const client of [...clients, last]) client.destroy();
+    gateway.disconnect();
+    upstream.closeAllConnections();
+    upstream.close();
   });
 });
 

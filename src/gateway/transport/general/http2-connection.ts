@@ -1,8 +1,14 @@
-import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { Head } from '../../listen/head.ts';
 import { http1Reading } from '../../listen/http2-head.ts';
+import { AskedAcknowledgements } from './asked-acknowledgements.ts';
 import { begin, judged } from './begin.ts';
 import type { Underway } from './connection.ts';
 import { Http2Request, Http2Response } from './http2-message.ts';
@@ -14,6 +20,18 @@ export const MOST_STREAMS = 100;
 /** Streams that a client may reset at a time, and how many more each second; behind that its connection ends. */
 export const RESET_BURST = 200;
 const RESETS_A_SECOND = 33;
+
+/**
+ * Invalid frames, and empty ones that end nothing, that a client may send while its connection lasts. Each may cost a
+ * stream, so they are as few as resets.
+ */
+export const MOST_INVALID_FRAMES = RESET_BURST;
+
+/** Streams in a row that are opened although there is no room for them; behind that the connection ends. */
+const MOST_REFUSED_STREAMS = 100;
+
+/** Settings in one SETTINGS frame. Seven are defined, and clients add some that are not. */
+export const MOST_SETTINGS = 32;
 
 /** Memory of a connection, in MiB, beyond which no further stream is taken. */
 const MOST_MEMORY_MIB = 10;
@@ -61,12 +79,19 @@ export class Http2Connection {
       maxSessionMemory: MOST_MEMORY_MIB,
       streamResetBurst: RESET_BURST,
       streamResetRate: RESETS_A_SECOND,
+      maxSessionInvalidFrames: MOST_INVALID_FRAMES,
+      maxSessionRejectedStreams: MOST_REFUSED_STREAMS,
+      maxSettings: MOST_SETTINGS,
       // What an upstream repeats is repeated, as over HTTP/1.1.
       strictSingleValueFields: false,
     });
     this.#session.on('stream', (stream, headers, _flags, raw) =>
       this.#onStream(stream, headers[':method'] ?? '', raw),
     );
+    const asked = new AskedAcknowledgements(clock.monotonic());
+    const onAsked = () => this.#onAsked(asked);
+    this.#session.on('ping', onAsked);
+    this.#session.on('remoteSettings', onAsked);
     // It ends with its session, and the streams with it.
     this.#session.on('error', () => {});
   }
@@ -97,6 +122,11 @@ export class Http2Connection {
     if (this.#closing) {
       if (idleMs > LINGER_MS) this.destroy();
     } else if (idleMs > (this.#wasUsed ? idleTimeoutMs : headTimeoutMs)) this.drain();
+  }
+
+  #onAsked(asked: AskedAcknowledgements): void {
+    if (asked.take(this.#options().clock.monotonic())) return;
+    this.#session.destroy(new Error('too many PINGs or SETTINGS'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   #onStream(stream: ServerHttp2Stream, method: string, raw: readonly string[]): void {
