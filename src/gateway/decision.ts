@@ -53,6 +53,8 @@ export interface Permit {
 export interface Rejection {
   readonly kind: 'rejection';
   readonly code: RejectionCode;
+  /** What the code leaves open, in a word of a bounded set; for the log, never for the caller. */
+  readonly reason: string | null;
   /** Known once the token proved valid; for the log, never for the caller. */
   readonly credential: Credential | null;
   /** The endpoint's name, once matched. */
@@ -85,6 +87,7 @@ export function permit(
 export function reject(
   code: RejectionCode,
   {
+    reason = null,
     credential = null,
     endpoint = null,
     client = null,
@@ -98,6 +101,7 @@ export function reject(
   return {
     kind: 'rejection',
     code,
+    reason,
     credential,
     endpoint,
     client,

@@ -19,6 +19,7 @@ export interface Ended {
     readonly client: string;
   } | null;
   readonly rejection: {
+    readonly reason: string | null;
     readonly credential: Credential | null;
     readonly endpoint: string | null;
     readonly client: string | null;
@@ -67,6 +68,7 @@ export function accessLine({ arrival, decision, permit, rejection, ...end }: End
     path: arrival?.path ?? null,
     decision,
     source: decision === 'forwarded' ? null : rejectionRow(decision).source,
+    reason: rejection?.reason ?? null,
     status: end.status,
     complete: end.complete,
     tokenId: credential?.token.id ?? null,

@@ -93,6 +93,22 @@ describe.each(['auto', 'general'])('an upstream over TLS, with listen.transport 
 });
 
 describe('an upstream over TLS', () => {
+  it('shares no connection with another that has the same target and is held to something else', async () => {
+    const good = { ca: CA, serverName: SERVER_NAME, ...CLIENT };
+    const named = (name: string, tls: object) => ({ name, targets: [origin], paths: [`/${name}`], tls });
+    const renewed = { ...good, cert: inFiles('renewed.crt'), key: inFiles('renewed.key') };
+    const bad = { ...good, serverName: 'other.example.com' };
+    site.write({
+      forward: { upstreams: [named('good', good), named('renewed', renewed), named('bad', bad)] },
+    });
+    const serving = await site.serve('gateway');
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect((await ask(serving, '/good')).body).toBe(`client asks ${SERVER_NAME}`);
+      expect((await ask(serving, '/renewed')).body).toBe(`renewed asks ${SERVER_NAME}`);
+      expect((await ask(serving, '/bad')).status).toBe(502);
+    }
+  });
+
   it('carries WebSockets, under the same rules', async () => {
     write({ ca: CA, serverName: SERVER_NAME, ...CLIENT });
     const serving = await site.serve('gateway');

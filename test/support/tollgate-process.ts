@@ -20,6 +20,9 @@ export interface LogLine {
   readonly worker?: number;
   readonly pid?: number;
   readonly requestId?: string;
+  readonly path?: string | null;
+  readonly decision?: string;
+  readonly reason?: string | null;
 }
 
 export class TollgateProcess {

@@ -31,7 +31,7 @@ const REFUSED_HERE =
   /^(?:CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_|HOSTNAME_MISMATCH$|ERR_TLS_CERT_)/;
 const REFUSED_THERE = /^ERR_SSL_.*ALERT_.*(?:CERTIFICATE|UNKNOWN_CA)/;
 
-/** Whether a connection failed for one side's certificate. */
-export function isCertificateError({ code }: { readonly code?: unknown }): boolean {
-  return typeof code === 'string' && (REFUSED_HERE.test(code) || REFUSED_THERE.test(code));
+/** Why a connection failed for one side's certificate: Node's code, such as `CERT_HAS_EXPIRED`. Null when it failed otherwise. */
+export function certificateFault({ code }: { readonly code?: unknown }): string | null {
+  return typeof code === 'string' && (REFUSED_HERE.test(code) || REFUSED_THERE.test(code)) ? code : null;
 }

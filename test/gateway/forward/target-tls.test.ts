@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connectionTls, isCertificateError } from '../../../src/gateway/forward/target-tls.ts';
+import { certificateFault, connectionTls } from '../../../src/gateway/forward/target-tls.ts';
 
 describe('a failure of TLS', () => {
   it.each([
@@ -17,7 +17,7 @@ describe('a failure of TLS', () => {
     'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
     'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED',
   ])('with %s is one of a certificate', (code) => {
-    expect(isCertificateError({ code })).toBe(true);
+    expect(certificateFault({ code })).toBe(code);
   });
 
   it.each([
@@ -28,7 +28,7 @@ describe('a failure of TLS', () => {
     'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
     undefined,
   ])('with %s is not', (code) => {
-    expect(isCertificateError({ code })).toBe(false);
+    expect(certificateFault({ code })).toBeNull();
   });
 });
 

@@ -45,7 +45,7 @@ const END: TracedEnd = {
   },
   decision: 'resolve.unknown',
   permit: null,
-  rejection: { credential: null, endpoint: null, client: null, blockedBy: null },
+  rejection: { reason: null, credential: null, endpoint: null, client: null, blockedBy: null },
   status: 401,
   complete: true,
   upstream: null,

@@ -24,8 +24,8 @@ export interface AnswerListener {
   end(trailers: string): void;
   /** All that one reading has brought is told. @returns false to be given no more until `resume` */
   readOver(): boolean;
-  /** There will be no answer. */
-  failed(code: RejectionCode, progress: Progress): void;
+  /** There will be no answer. `reason`: what the code leaves open. */
+  failed(code: RejectionCode, progress: Progress, reason: string | null): void;
   /** The answer broke off behind its head. */
   cut(): void;
   onBug(bug: unknown): void;

@@ -203,12 +203,12 @@ export class FastExchange implements Exchange, AnswerListener {
     return true;
   }
 
-  failed(code: RejectionCode, progress: Progress): void {
+  failed(code: RejectionCode, progress: Progress, reason: string | null): void {
     const failedOrigin = this.#attempts.choice?.origin;
     this.#attempts.over('failed');
     const bodyLength = this.#headers.contentLength ?? 0;
     if (this.#attempts.takeAnother(code, progress, this.arrival, bodyLength)) this.#send(failedOrigin);
-    else this.#fail(code);
+    else this.#fail(code, reason);
   }
 
   cut(): void {
@@ -220,8 +220,8 @@ export class FastExchange implements Exchange, AnswerListener {
     this.#options.onBug(bug, this.arrival.requestId);
   }
 
-  #fail(code: RejectionCode): void {
-    this.#rejection = rejectionBehindGate(code, this.#permit);
+  #fail(code: RejectionCode, reason: string | null = null): void {
+    this.#rejection = rejectionBehindGate(code, this.#permit, reason);
     this.#answerRefusal(this.#rejection);
   }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { agedEarly, type TargetOptions } from '../../forward/target.ts';
 import { isRefusedAddress } from '../../forward/target-lookup.ts';
-import { isCertificateError } from '../../forward/target-tls.ts';
+import { certificateFault } from '../../forward/target-tls.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
@@ -228,10 +228,10 @@ export class UpstreamConnection {
     if (reusable) this.#owner.released(this);
   }
 
-  #fail(code: RejectionCode, progress: Progress): void {
+  #fail(code: RejectionCode, progress: Progress, reason: string | null = null): void {
     const listener = this.#listener;
     this.destroy();
-    listener?.failed(code, progress);
+    listener?.failed(code, progress, reason);
   }
 
   #cut(): void {
@@ -251,10 +251,10 @@ export class UpstreamConnection {
   #onError = (error: NodeJS.ErrnoException): void => {
     const connecting = this.#phase === 'connecting';
     const unseen = connecting || (this.#phase === 'busy' && this.#answer.state === 'unseen');
+    const fault = unseen ? certificateFault(error) : null;
     if (isRefusedAddress(error)) this.#fail('forward.address', 'unsent');
-    else if (unseen && isCertificateError(error)) {
-      this.#fail('forward.certificate', connecting ? 'unsent' : 'sent');
-    } else this.#lost();
+    else if (fault !== null) this.#fail('forward.certificate', connecting ? 'unsent' : 'sent', fault);
+    else this.#lost();
   };
 
   #onClose = (): void => {

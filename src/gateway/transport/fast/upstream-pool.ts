@@ -81,7 +81,8 @@ function lookEvery({ connectTimeoutMs, headTimeoutMs, idleTimeoutMs, keepAliveMs
 /** The pools of all targets, each made when its target is first chosen. */
 export class UpstreamPools {
   readonly #clock: Clock;
-  readonly #byOrigin = new Map<string, UpstreamPool>();
+  /** By upstream, whose TLS a connection was opened with, and then by origin. */
+  readonly #byUpstream = new Map<TargetOptions, Map<string, UpstreamPool>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -89,17 +90,20 @@ export class UpstreamPools {
 
   /** The connections to the target that was chosen. */
   of(choice: Choice): UpstreamPool {
-    let pool = this.#byOrigin.get(choice.origin);
-    if (pool === undefined) {
-      pool = new UpstreamPool(choice.origin, choice.options, this.#clock);
-      this.#byOrigin.set(choice.origin, pool);
-    }
-    return pool;
+    return this.#byUpstream.get(choice.options)?.get(choice.origin) ?? this.#open(choice);
   }
 
   /** Closes every connection, also those in use. */
   close(): void {
-    for (const pool of this.#byOrigin.values()) pool.close();
-    this.#byOrigin.clear();
+    for (const pools of this.#byUpstream.values()) for (const pool of pools.values()) pool.close();
+    this.#byUpstream.clear();
+  }
+
+  #open({ options, origin }: Choice): UpstreamPool {
+    const pools = this.#byUpstream.get(options) ?? new Map<string, UpstreamPool>();
+    this.#byUpstream.set(options, pools);
+    const pool = new UpstreamPool(origin, options, this.#clock);
+    pools.set(origin, pool);
+    return pool;
   }
 }

@@ -165,13 +165,13 @@ export class GeneralExchange implements Exchange, CallListener {
     this.#answer.end(trailers);
   }
 
-  failed(code: RejectionCode, sent: boolean): void {
+  failed(code: RejectionCode, sent: boolean, reason: string | null): void {
     this.#call = null;
     const safe = !sent || (this.#upload === null && IDEMPOTENT.has(this.arrival.method));
     if (isLost(code) && safe && this.#triesLeft > 0 && this.#permit !== null) {
       this.#triesLeft -= 1;
       this.#send(this.#permit, this.#target ?? undefined);
-    } else this.#fail(code);
+    } else this.#fail(code, reason);
   }
 
   cut(): void {
@@ -183,17 +183,18 @@ export class GeneralExchange implements Exchange, CallListener {
     this.#options.onBug(bug, this.arrival.requestId);
   }
 
-  #fail(code: RejectionCode): void {
+  #fail(code: RejectionCode, reason: string | null = null): void {
     this.#upload?.destroy();
-    this.#rejection = this.#rejectionFor(code);
+    this.#rejection = this.#rejectionFor(code, reason);
     this.#answerRefusal(this.#rejection);
   }
 
-  #rejectionFor(code: RejectionCode): Rejection {
+  #rejectionFor(code: RejectionCode, reason: string | null): Rejection {
     if (this.#permit === null) return reject(code);
     const { credential, client, endpoint, spent } = this.#permit;
     // The request has counted, so its caller is told where it stands.
     return reject(code, {
+      reason,
       credential,
       client,
       endpoint: endpoint.name,

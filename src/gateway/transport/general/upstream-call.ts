@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { RejectionCode } from '../../../domain/rejection.ts';
+import { certificateFault } from '../../forward/target-tls.ts';
 import type { Choice, Ending } from '../../forward/upstreams.ts';
 import { upstreamFailure } from './upstream-failure.ts';
 
@@ -27,8 +28,8 @@ export interface CallListener {
   data(chunk: Buffer): boolean;
   /** The body is complete. */
   end(trailers: readonly string[]): void;
-  /** There will be no answer. `sent`: the upstream may have seen the request. */
-  failed(code: RejectionCode, sent: boolean): void;
+  /** There will be no answer. `sent`: the upstream may have seen the request. `reason`: what the code leaves open. */
+  failed(code: RejectionCode, sent: boolean, reason: string | null): void;
   /** The answer broke off behind its head. */
   cut(): void;
   onBug(bug: unknown): void;
@@ -102,7 +103,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   /** undici hands over what its own code, and the methods above, throw as well; this one must not throw. */
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+  onResponseError(
+    _controller: Dispatcher.DispatchController | null,
+    error: Error & { readonly code?: unknown },
+  ): void {
     const phase = this.#phase;
     if (phase === 'over') return;
     this.#phase = 'over';
@@ -111,7 +115,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     try {
       if (code === 'gateway.bug') this.#listener.onBug(error);
       if (phase === 'answering') this.#listener.cut();
-      else this.#listener.failed(code, phase === 'sent');
+      else this.#listener.failed(code, phase === 'sent', certificateFault(error));
     } catch (bug) {
       this.#listener.onBug(bug);
     }
@@ -119,7 +123,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #refuse(): void {
     this.#stop('failed');
-    this.#listener.failed('forward.bad-response', true);
+    this.#listener.failed('forward.bad-response', true, null);
   }
 
   #stop(ending: Ending): void {

@@ -1,7 +1,7 @@
 import { errors } from 'undici';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import { isRefusedAddress } from '../../forward/target-lookup.ts';
-import { isCertificateError } from '../../forward/target-tls.ts';
+import { certificateFault } from '../../forward/target-tls.ts';
 
 /** Answers that undici refuses with one error class for many things; the message tells them from a lost connection. */
 const BAD_ANSWERS: ReadonlySet<string> = new Set(['bad response', 'bad upgrade']);
@@ -32,7 +32,7 @@ export function upstreamFailure(error: Error & { readonly code?: unknown }, sent
     return 'forward.no-target';
   }
   if (isRefusedAddress(error)) return 'forward.address';
-  if (isCertificateError(error)) return 'forward.certificate';
+  if (certificateFault(error) !== null) return 'forward.certificate';
   if (error instanceof errors.UndiciError || error.code === undefined) return 'gateway.bug';
   return sent ? 'forward.reset' : 'forward.connect';
 }

@@ -158,7 +158,7 @@ export class WebSocketExchange implements Exchange {
 
   #onHandshake(end: HandshakeEnd, permit: Permit, left: number): void {
     if (end.kind === 'failed') {
-      this.#onFailure(end.code, permit, left);
+      this.#onFailure(end.code, permit, left, end.reason);
       return;
     }
     const { clock } = this.#options;
@@ -175,12 +175,12 @@ export class WebSocketExchange implements Exchange {
     else this.#passBack(end.response, headers);
   }
 
-  #onFailure(code: RejectionCode, permit: Permit, left: number): void {
+  #onFailure(code: RejectionCode, permit: Permit, left: number, reason: string | null = null): void {
     const failed = this.#choice?.origin;
     this.#release('failed');
     // A handshake is a GET without a body: what the target has lost, another may be asked.
     if (isLost(code) && left > 0) this.#attempt(permit, left - 1, failed);
-    else this.refuse(reject(code, known(permit)));
+    else this.refuse(reject(code, { ...known(permit), reason }));
   }
 
   #open({ tunnel, upstream }: Switched, headers: readonly string[]): void {

@@ -6,7 +6,7 @@ import { createProxyServer } from 'http-proxy-3';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { isRefusedAddress } from '../../forward/target-lookup.ts';
-import { connectionTls, isCertificateError, type TargetTls } from '../../forward/target-tls.ts';
+import { certificateFault, connectionTls, type TargetTls } from '../../forward/target-tls.ts';
 import { Tunnel } from './websocket-tunnel.ts';
 
 /** The handshake to send, complete: nothing is added to it on the way. */
@@ -41,7 +41,7 @@ export type HandshakeEnd =
   | (Answer & { readonly kind: 'switched'; readonly tunnel: Tunnel })
   /** The upstream has answered something else, of status 200 to 599, whose body is to be read from this tick on. */
   | (Answer & { readonly kind: 'answered' })
-  | { readonly kind: 'failed'; readonly code: RejectionCode };
+  | { readonly kind: 'failed'; readonly code: RejectionCode; readonly reason: string | null };
 
 /** An upstream that sends more of them (RFC 9110 §15.2 sets no bound) is not going to answer. */
 const MOST_INTERIM_ANSWERS = 16;
@@ -77,10 +77,10 @@ export function shakeHands(
     tunnel.destroy();
     request?.destroy();
   }
-  function fail(code: RejectionCode): void {
+  function fail(code: RejectionCode, reason: string | null = null): void {
     if (over) return;
     giveUp();
-    done({ kind: 'failed', code });
+    done({ kind: 'failed', code, reason });
   }
   function onConnected(): void {
     connected = true;
@@ -135,7 +135,7 @@ export function shakeHands(
   });
   try {
     proxy.ws(outgoing(handshake), tunnel, Buffer.alloc(0), (error: NodeJS.ErrnoException) =>
-      fail(failureOf(error, connected)),
+      fail(failureOf(error, connected), certificateFault(error)),
     );
   } catch (bug) {
     giveUp();
@@ -190,7 +190,7 @@ function acceptOf(key: string): string {
 
 function failureOf(error: NodeJS.ErrnoException, connected: boolean): RejectionCode {
   if (isRefusedAddress(error)) return 'forward.address';
-  if (isCertificateError(error)) return 'forward.certificate';
+  if (certificateFault(error) !== null) return 'forward.certificate';
   if (!connected) return 'forward.connect';
   return error.code?.startsWith('HPE_') ? 'forward.bad-response' : 'forward.reset';
 }
