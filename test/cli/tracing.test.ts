@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Serving } from '../../src/cli/serve.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp-receiver.ts';
+import { testCa as ca } from '../support/test-tls.ts';
 import { authorization, createSite, SECRET, type Settings, type Site, upstream } from './serving.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -187,6 +190,89 @@ describe.each(['auto', 'general'])('a traced request over the transport %s', (tr
     const { exchange, call } = kinds(ofTrace(answer.headers.get('x-request-id') ?? ''));
     expect(exchange).toMatchObject({ isError: true, attributes: { 'error.type': '503' } });
     expect(call).toMatchObject({ isError: true, attributes: { 'http.response.status_code': 503 } });
+  });
+});
+
+describe('a traced request over HTTP/2', () => {
+  const files = join(import.meta.dirname, '../support/tls');
+  const tls = { certificates: [join(files, 'gateway.crt')], keys: [join(files, 'gateway.key')] };
+
+  async function askHttp2(at: Serving, path: string, headers: Readonly<Record<string, string>>) {
+    const session = connectHttp2(`https://localhost:${at.proxy?.port}`, { ca });
+    const stream = session.request({ ':path': path, authorization, ...headers });
+    const [answer] = await once(stream, 'response');
+    await stream.toArray();
+    session.close();
+    return String(answer['x-request-id']);
+  }
+
+  it('stays in the trace that its caller names, and each stream has spans of its own', async () => {
+    const tollgate = await serving({ listen: { http2: true, tls } });
+    const requestId = await askHttp2(tollgate, '/things/21', { traceparent: SAMPLED, tracestate: 'a=b' });
+    const begunHere = await askHttp2(tollgate, '/things/22', {});
+    await tollgate.stop();
+    const { exchange, gate, call } = kinds(ofTrace(TRACE_ID));
+    expect([exchange.parentId, gate.parentId, call.parentId]).toEqual([
+      SPAN_ID,
+      exchange.spanId,
+      exchange.spanId,
+    ]);
+    expect(got.get('/things/21')?.headers).toMatchObject({
+      traceparent: `00-${TRACE_ID}-${call.spanId}-01`,
+      tracestate: 'a=b',
+    });
+    expect(exchange).toMatchObject({
+      name: 'GET things',
+      attributes: {
+        'url.scheme': 'https',
+        'tollgate.request.id': requestId,
+        'http.response.status_code': 200,
+      },
+    });
+    expect(kinds(ofTrace(begunHere)).exchange.parentId).toBe('');
+  });
+
+  it.each([
+    ['is invalid', '00-xyz'],
+    ['came twice', `${SAMPLED}, ${SAMPLED}`],
+  ])('is in a trace that begins here where a traceparent %s', async (_, traceparent) => {
+    const tollgate = await serving({ listen: { http2: true, tls } });
+    const requestId = await askHttp2(tollgate, '/made/two', { traceparent, tracestate: 'a=b' });
+    expect(got.get('/made/two')?.headers['traceparent']).toContain(`00-${requestId}-`);
+    expect(got.get('/made/two')?.headers['tracestate']).toBeUndefined();
+  });
+});
+
+describe('a reload', () => {
+  it('changes which traces are sampled from the next request on, and loses no span of those before', async () => {
+    const settings = { endpoints: [], forward: upstream(origin) };
+    const tollgate = await serving(settings);
+    const sampleBy = async (sampling: { readonly sample: number; readonly parentBased?: boolean }) => {
+      site.write({ ...settings, telemetry: { otlp: { endpoint: receiver.endpoint }, ...sampling } });
+      expect(await tollgate.reload()).toMatchObject({ applied: true });
+    };
+    /** One request of its own trace, and one whose caller samples. */
+    const both = async (digit: string) => {
+      const caller = digit.repeat(32);
+      const own = requestIdOf(await ask(tollgate, '/things/1', token));
+      await ask(tollgate, '/things/1', token, `traceparent: 00-${caller}-${SPAN_ID}-01`);
+      return [own, caller];
+    };
+    const all = await both('1');
+    await sampleBy({ sample: 0 });
+    const callers = await both('2');
+    await sampleBy({ sample: 0, parentBased: false });
+    const none = await both('3');
+    await sampleBy({ sample: 1, parentBased: false });
+    const allAgain = await both('4');
+    await tollgate.stop();
+    const spans = [all, callers, none, allAgain].map((ids) => ids.map((id) => ofTrace(id).length));
+    expect(spans).toEqual([
+      [3, 3],
+      [0, 3],
+      [0, 0],
+      [3, 3],
+    ]);
   });
 });
 

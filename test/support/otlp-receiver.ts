@@ -1,5 +1,6 @@
 /** A receiver of traces by OTLP over HTTP, which reads what comes by the protocol's own description, trace.proto. */
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface ReceivedSpan {
@@ -28,9 +29,13 @@ export interface OtlpReceiver {
   close(): Promise<void>;
 }
 
-export async function startOtlpReceiver(): Promise<OtlpReceiver> {
+/** @param tls where it speaks TLS: its certificate and key, as PEM */
+export async function startOtlpReceiver(tls?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<OtlpReceiver> {
   const held: ServerResponse[] = [];
-  const server = createServer((req, res) => {
+  const take = (req: IncomingMessage, res: ServerResponse) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
@@ -40,13 +45,14 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       if (receiver.does === 'hang') held.push(res);
       else res.writeHead(receiver.does === 'take' ? 200 : 400).end();
     });
-  });
+  };
+  const server = tls === undefined ? createServer(take) : createTlsServer(tls, take);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
   const receiver: OtlpReceiver = {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     spans: [],
     exports: [],
     does: 'take',

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../../../src/config/config.ts';
 import { ConfigError } from '../../../src/config/problem.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
@@ -6,21 +8,34 @@ import { createLog } from '../../../src/telemetry/log.ts';
 import { openTracing, type TracedEnd, type Tracing } from '../../../src/telemetry/traces/tracing.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../../support/otlp-receiver.ts';
 
+const inFiles = (name: string) => join(import.meta.dirname, '../../support/tls', name);
+const pem = (name: string) => readFileSync(inFiles(name), 'utf8');
+
 let receiver: OtlpReceiver;
 let lines: string[];
+let reasons: (string | undefined)[];
 let tracing: Tracing;
 
 beforeEach(async () => {
   receiver = await startOtlpReceiver();
   lines = [];
+  reasons = [];
 });
 afterEach(async () => {
   await tracing.close();
   await receiver.close();
+  vi.unstubAllEnvs();
 });
 
 async function open(queueSize = 100): Promise<Tracing> {
-  const log = createLog('info', { write: (line) => lines.push(JSON.parse(line).msg) });
+  // One whose receiver hangs may speak when its test is over.
+  const mine = { lines, reasons };
+  const write = (line: string) => {
+    const { msg, reason } = JSON.parse(line);
+    mine.lines.push(msg);
+    mine.reasons.push(reason);
+  };
+  const log = createLog('info', { write });
   const headers = [{ name: 'authorization', value: 'Bearer theirs' }];
   const options = { endpoint: `${receiver.endpoint}/`, headers, timeout: 5_000, queueSize };
   tracing = await openTracing(options, { clock: systemClock, log, version: '1.2.3' });
@@ -104,6 +119,41 @@ describe('spans on their way to the receiver', () => {
     expect(receiver.spans).toEqual([]);
     expect(lines).toEqual(['the last spans could not be exported']);
   });
+});
+
+describe('a receiver over TLS', () => {
+  beforeEach(async () => {
+    await receiver.close();
+    receiver = await startOtlpReceiver({ cert: pem('gateway.crt'), key: pem('gateway.key') });
+  });
+
+  it('gets spans where the authority of OTEL_EXPORTER_OTLP_CERTIFICATE has signed its certificate', async () => {
+    vi.stubEnv('OTEL_EXPORTER_OTLP_CERTIFICATE', inFiles('ca.crt'));
+    await open();
+    record(1);
+    await tracing.close();
+    expect(receiver.spans).toHaveLength(2);
+    expect(receiver.exports[0]?.headers['authorization']).toBe('Bearer theirs');
+    expect(lines).toEqual([]);
+  });
+
+  it.each([
+    ['nobody', undefined],
+    ['another authority', inFiles('stranger-ca.crt')],
+    // Never the other way: what cannot be read is not taken for leave to trust anybody.
+    ['a file that is not there', inFiles('none.crt')],
+  ])(
+    'gets none, and no header, where its certificate is signed by an unknown one: trusted is %s',
+    async (_who, ca) => {
+      vi.stubEnv('OTEL_EXPORTER_OTLP_CERTIFICATE', ca);
+      await open();
+      record(1);
+      await expect.poll(() => tracing.dropped, { timeout: 10_000 }).toBe(2);
+      expect(receiver.exports).toEqual([]);
+      expect(lines).toEqual(['the receiver of traces is away: spans are dropped']);
+      expect(reasons[0]).toMatch(/certificate.*\(\w+\)$/);
+    },
+  );
 });
 
 describe('where spans are sent', () => {
