@@ -1,5 +1,14 @@
 import type { Clock } from '../kernel/clock.ts';
-import { demand, type Grant, leaseLifetimeMs, windowMs } from './lease.ts';
+import {
+  demand,
+  type Grant,
+  halfMark,
+  type LeaseRequest,
+  leaseLifetimeMs,
+  measured,
+  type Rate,
+  windowMs,
+} from './lease.ts';
 import type { Spend, Spent } from './limit-ledger.ts';
 
 /** A moment on both clocks of this machine. */
@@ -119,8 +128,9 @@ export interface Waiter {
 
 /** What this gateway knows and holds of one token's share of one endpoint. */
 export class Holding {
-  readonly endpoint: string;
   readonly tokenId: string;
+  /** The limits that it was last asked about under. */
+  limits: Spend;
   /** Spent from first. */
   lease: Lease | null = null;
   /** Spent from when the first has run out. */
@@ -129,25 +139,42 @@ export class Holding {
   waiters: Waiter[] = [];
   /** Whether a question is under way; there is never more than one. */
   asking = false;
+  /** How many answers in a row came after the end of the window that they spoke of. */
+  lateAnswers = 0;
   /** When the source was last asked, in monotonic milliseconds. */
   askedAt = Number.NEGATIVE_INFINITY;
   /** As of the last grant: leased to everybody, and for this token. */
   #all = 0;
   #own = 0;
+  #rate: Rate = { perMs: 0, overMs: 0 };
   #spentSince = 0;
   #sizeBefore = 0;
 
-  constructor(endpoint: string, tokenId: string) {
-    this.endpoint = endpoint;
-    this.tokenId = tokenId;
+  constructor(spend: Spend) {
+    this.tokenId = spend.tokenId;
+    this.limits = spend;
   }
 
-  /** What is likely to be spent soon, beyond what waits. Begins to measure anew. */
-  demandAt(now: number): number {
-    const expected = demand(this.#spentSince, now - this.askedAt, this.#sizeBefore);
+  /** What to ask for: for those that wait, and what is likely to be spent soon. Begins to measure anew. */
+  request(now: number): LeaseRequest {
+    const { endpoint, share } = this.limits;
+    const need = this.waiters.filter((waiter) => isLike(waiter.spend, this.limits)).length;
+    const want = need + this.#demandAt(now);
+    this.#rate = this.#rateAt(now);
     this.#spentSince = 0;
     this.askedAt = now;
-    return expected;
+    return { endpoint, tokenId: this.tokenId, share, need, want };
+  }
+
+  /** Whether it will soon be spent from again, going by what was spent since it was last asked for. */
+  isInDemand(now: number): boolean {
+    return this.#demandAt(now) > 0;
+  }
+
+  /** Whether to ask for more of it along with others: half of what was leased is gone, or soon too old. */
+  isLow(clock: Clock): boolean {
+    if (this.asking || this.next !== null) return false;
+    return this.lease === null || this.lease.left <= halfMark(this.lease.size) || !this.lease.isAlive(clock);
   }
 
   learn({ all, own, granted }: Grant): void {
@@ -168,14 +195,16 @@ export class Holding {
     return lost;
   }
 
-  /** Lets go of what is held first. */
-  drop(): void {
-    if (this.lease !== null) {
-      this.#all -= this.lease.left;
-      this.#own -= this.lease.left;
-    }
-    this.lease = this.next;
-    this.next = null;
+  /** Lets go of a lease, if it is held. @returns how much of it was not spent */
+  drop(lease: Lease): number {
+    if (this.lease === lease) {
+      this.lease = this.next;
+      this.next = null;
+    } else if (this.next === lease) this.next = null;
+    else return 0;
+    this.#all -= lease.left;
+    this.#own -= lease.left;
+    return lease.left;
   }
 
   /** Spends one request of the lease, and says what is left: at most that, since others spend as well. */
@@ -190,4 +219,21 @@ export class Holding {
       ? { admitted: true, scope: 'token', limit: share, remaining: ofShare, resetAt: lease.resetAt }
       : { admitted: true, scope: 'endpoint', limit: endpoint.max, remaining: ofAll, resetAt: lease.resetAt };
   }
+
+  #rateAt(now: number): Rate {
+    return measured(this.#rate, this.#spentSince, now - this.askedAt, this.#lifetimeMs);
+  }
+
+  #demandAt(now: number): number {
+    return demand(this.#rateAt(now).perMs, this.#sizeBefore, this.#lifetimeMs);
+  }
+
+  get #lifetimeMs(): number {
+    return leaseLifetimeMs(this.limits.endpoint.windowSeconds);
+  }
+}
+
+/** Whether both requests are counted against the same budgets. */
+export function isLike(one: Spend, other: Spend): boolean {
+  return one.share === other.share && one.endpoint.max === other.endpoint.max;
 }

@@ -2,6 +2,7 @@
  * The rules of leased budgets (docs/limits.md): how much of a window a gateway takes at once, how long it may spend
  * from that, and how long a refusal is remembered. No state here; the ledger and every source of leases keep them.
  */
+import type { LimitedEndpoint } from './endpoint.ts';
 import type { Counted, Spend } from './limit-ledger.ts';
 
 /** A gateway's wish to take requests of one window from the token's share and the endpoint's maximum together. */
@@ -32,40 +33,72 @@ export interface Grant {
 
 /** Requests that were leased and not spent. */
 export interface Returned {
-  readonly endpoint: string;
   readonly tokenId: string;
   readonly count: number;
   /** The window from which they were taken: its end, as the grant said. In any other they are worth nothing. */
   readonly resetAt: number;
 }
 
+/** What a gateway gives back to one endpoint's window, and then wants of it, for several tokens at once. */
+export interface LeaseQuestion {
+  readonly endpoint: LimitedEndpoint;
+  /** At most `TOKENS_AT_ONCE`. */
+  readonly returns: readonly Returned[];
+  /** At most `TOKENS_AT_ONCE`; granted in this order. */
+  readonly asks: readonly LeaseRequest[];
+}
+
 /** Where the budgets are, for all gateways. */
 export interface LeaseSource {
-  /** @throws StoreAway (by rejection) when there is no answer; what may have been granted is then lost, never spent */
-  take(request: LeaseRequest): Promise<Grant>;
-  /** May be lost, and is never tried twice: a request given back twice could be admitted twice. @throws StoreAway */
-  giveBack(returned: Returned): Promise<void>;
+  /**
+   * Asked once and never tried again: a request given back twice could be admitted twice.
+   * @returns a grant for each of `asks`, in their order
+   * @throws StoreAway (by rejection) when there is no answer; what may have been granted or given back is then lost,
+   * never spent
+   */
+  exchange(question: LeaseQuestion): Promise<readonly Grant[]>;
   /** What is leased in the window that is open now, without taking any of it. @throws StoreAway */
   count(endpoint: string, tokenId: string): Promise<Counted>;
 }
 
+/** Tokens in one question at the most, so that its script blocks Redis for less than a millisecond. */
+export const TOKENS_AT_ONCE = 100;
+
 /** A lease covers so much of the demand seen last, in milliseconds. */
-export const DEMAND_MS = 50;
+const DEMAND_MS = 50;
+/** A token that asks less than this in `DEMAND_MS` is leased as much, as far as it will ask within a lease's life. */
+const WORTH_ASKING_FOR = 8;
 /** At most this part of what is left in a window is leased ahead of need: so leases shrink towards its end. */
 export const PART_OF_LEFT = 16;
+/** A budget with less left than this is taken request by request. */
+export const TOO_LITTLE_LEFT = 2 * PART_OF_LEFT;
 /** A lease is at most so many times as large as the one before: a short burst is no demand. */
 const GROWTH = 4;
+/** Who did not ask for so many lives of a lease begins anew. */
+const AWAY = 4;
 /** Of what is reported as left of a window only so much is believed, since clocks do not tick alike. */
 const CLOCK_RATE = 0.999;
+
+/** What one question may take ahead of need, for all its tokens, of an endpoint of which `all` are leased. */
+export function aheadOfNeed({ max }: LimitedEndpoint, all: number): number {
+  return max - all < TOO_LITTLE_LEFT ? 0 : Math.floor((max - all) / PART_OF_LEFT);
+}
 
 /**
  * How many requests a window grants.
  * @param all leased to everybody before, and `own` for this token
+ * @param ahead what the question may still take ahead of need
  */
-export function leaseSize({ endpoint, share, need, want }: LeaseRequest, all: number, own: number): number {
+export function leaseSize(
+  { endpoint, share, need, want }: LeaseRequest,
+  all: number,
+  own: number,
+  ahead: number,
+): number {
   const left = Math.min(share - own, endpoint.max - all);
   if (left <= 0) return 0;
-  return Math.min(left, Math.max(need, Math.min(want, Math.floor(left / PART_OF_LEFT))));
+  const spare = left < TOO_LITTLE_LEFT ? 0 : Math.min(ahead, Math.floor(left / PART_OF_LEFT));
+  return Math.min(left, Math.max(need, Math.min(want, spare)));
 }
 
 /** How long a lease may be kept from when it was asked for, in milliseconds: a twentieth of the window, 50 to 500 ms. */
@@ -78,19 +111,46 @@ export function looseMs(windowSeconds: number): number {
   return 2 * leaseLifetimeMs(windowSeconds);
 }
 
+/** How fast a token spends. */
+export interface Rate {
+  readonly perMs: number;
+  /** Over what time that was seen. */
+  readonly overMs: number;
+}
+
 /**
- * How many requests are likely to follow in `DEMAND_MS`.
- * @param spent in the `elapsedMs` since the last lease
- * @param before size of that lease
+ * A rate, and what was spent since it was measured. What was before counts for no longer than a lease lives, and not
+ * at all for a token that was away.
  */
-export function demand(spent: number, elapsedMs: number, before: number): number {
-  const expected = Math.floor((spent * DEMAND_MS) / Math.max(1, elapsedMs));
-  return Math.min(expected, GROWTH * Math.max(1, before));
+export function measured(
+  { perMs, overMs }: Rate,
+  spent: number,
+  elapsedMs: number,
+  lifetimeMs: number,
+): Rate {
+  if (elapsedMs > AWAY * lifetimeMs) return { perMs: spent / elapsedMs, overMs: 0 };
+  const seenMs = Math.max(1, overMs + elapsedMs);
+  return { perMs: (spent + perMs * overMs) / seenMs, overMs: Math.min(lifetimeMs, seenMs) };
+}
+
+/**
+ * How many requests a lease should cover: those likely to follow in `DEMAND_MS`; of a slow token a few more, as far as
+ * they are likely to come while the lease lives.
+ * @param before size of the lease before
+ */
+export function demand(perMs: number, before: number, lifetimeMs: number): number {
+  const expected = Math.max(perMs * DEMAND_MS, Math.min(WORTH_ASKING_FOR, perMs * lifetimeMs));
+  return Math.min(Math.floor(expected), GROWTH * Math.max(1, before));
 }
 
 /** How much of a lease is left when the next one is asked for. Leases under four requests are not worth it. */
 export function lowMark(size: number): number {
   return Math.floor(size / 4);
+}
+
+/** How much of a lease is left when the next one is asked for along with others. */
+export function halfMark(size: number): number {
+  return Math.floor((size * 3) / 4);
 }
 
 /** For how long after the question was sent its answer concerns the running window, in milliseconds. */

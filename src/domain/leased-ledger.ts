@@ -9,7 +9,17 @@ import {
   lowMark,
   windowMs,
 } from './lease.ts';
-import { elapsedMs, Holding, Lease, type Moment, momentOf, Refusal, type Waiter } from './lease-holding.ts';
+import { type AskedFor, EndpointLeases } from './lease-endpoint.ts';
+import {
+  elapsedMs,
+  type Holding,
+  isLike,
+  Lease,
+  type Moment,
+  momentOf,
+  Refusal,
+  type Waiter,
+} from './lease-holding.ts';
 import type { Counted, LeaseCounts, LimitLedger, Spend, Spent } from './limit-ledger.ts';
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';
@@ -21,13 +31,6 @@ const FORGET_EVERY_MS = 60_000;
 /** How many answers in a row may come after the end of the window that they speak of. */
 const LATE_ANSWERS = 3;
 
-/** One endpoint as this gateway sees it. */
-interface EndpointHoldings {
-  readonly byToken: Map<string, Holding>;
-  /** That its own budget has run out, whichever token asks. */
-  refusal: Refusal | null;
-}
-
 /**
  * Spends budgets that all gateways share. It takes some requests at a time from the source, spends them here, and
  * gives back what it does not spend (docs/limits.md, docs/adr/0009-leased-limits.md). Answers at once from a lease
@@ -36,15 +39,16 @@ interface EndpointHoldings {
 export class LeasedLedger implements LimitLedger {
   readonly #source: LeaseSource;
   readonly #clock: Clock;
-  readonly #endpoints = new Map<string, EndpointHoldings>();
-  /** Those with a lease. */
-  readonly #held = new Set<Holding>();
+  readonly #soon: (task: () => void) => void;
+  readonly #endpoints = new Map<string, EndpointLeases>();
   readonly #timers: readonly (() => void)[];
   readonly leases: LeaseCounts = { asked: 0, failed: 0, granted: 0, returned: 0, wasted: 0 };
 
-  constructor(source: LeaseSource, clock: Clock) {
+  /** @param soon runs a task when what else arrived meanwhile has been heard: all that was asked until then is one question */
+  constructor(source: LeaseSource, clock: Clock, soon: (task: () => void) => void) {
     this.#source = source;
     this.#clock = clock;
+    this.#soon = soon;
     this.#timers = [
       clock.every(RETURN_EVERY_MS, () => this.#returnOld()),
       clock.every(FORGET_EVERY_MS, () => this.#forget()),
@@ -56,12 +60,12 @@ export class LeasedLedger implements LimitLedger {
   }
 
   spendHere(spend: Spend): Spent | null {
-    const endpoint = this.#endpointOf(spend.endpoint.name);
-    const holding = this.#holdingOf(endpoint, spend);
-    const lease = this.#usableLease(holding, spend);
+    const endpoint = this.#endpointOf(spend.endpoint);
+    const holding = endpoint.holdingOf(spend);
+    const lease = this.#usableLease(endpoint, holding, spend);
     if (lease !== null) {
       const spent = holding.spend(spend, lease);
-      if (lease.left <= lowMark(lease.size)) this.#follow(holding, spend, lease);
+      if (lease.left <= lowMark(lease.size)) this.#follow(endpoint, holding, spend, lease);
       return spent;
     }
     return holding.refusal?.of(spend, this.#clock) ?? endpoint.refusal?.of(spend, this.#clock) ?? null;
@@ -74,100 +78,119 @@ export class LeasedLedger implements LimitLedger {
   /** Gives back what is held, so that others can spend it. Nothing is to be spent here afterwards. */
   async close(): Promise<void> {
     for (const stop of this.#timers) stop();
-    const returns: Promise<void>[] = [];
-    for (const holding of this.#held) {
-      while (holding.lease !== null) returns.push(this.#release(holding, holding.lease));
+    const sent: Promise<void>[] = [];
+    for (const endpoint of this.#endpoints.values()) {
+      for (const { holding, lease } of endpoint.takeAll()) this.#release(endpoint, holding, lease);
+      sent.push(this.#send(endpoint));
     }
-    this.#held.clear();
-    await Promise.all(returns);
+    await Promise.all(sent);
   }
 
-  #endpointOf(name: string): EndpointHoldings {
-    let endpoint = this.#endpoints.get(name);
-    if (endpoint === undefined) {
-      endpoint = { byToken: new Map(), refusal: null };
-      this.#endpoints.set(name, endpoint);
+  #endpointOf(endpoint: LimitedEndpoint): EndpointLeases {
+    let leases = this.#endpoints.get(endpoint.name);
+    if (leases === undefined) {
+      leases = new EndpointLeases(endpoint, this.#clock);
+      this.#endpoints.set(endpoint.name, leases);
     }
-    return endpoint;
-  }
-
-  #holdingOf({ byToken }: EndpointHoldings, { endpoint, tokenId }: Spend): Holding {
-    let holding = byToken.get(tokenId);
-    if (holding === undefined) {
-      holding = new Holding(endpoint.name, tokenId);
-      byToken.set(tokenId, holding);
-    }
-    return holding;
+    return leases;
   }
 
   /** The lease to spend from. Leases that are too old, or were granted under other budgets, go back. */
-  #usableLease(holding: Holding, spend: Spend): Lease | null {
+  #usableLease(endpoint: EndpointLeases, holding: Holding, spend: Spend): Lease | null {
     for (let lease = holding.lease; lease !== null; lease = holding.lease) {
       if (lease.left > 0 && lease.isFor(spend) && lease.isAlive(this.#clock)) return lease;
-      void this.#release(holding, lease);
+      this.#release(endpoint, holding, lease);
     }
     return null;
   }
 
   #wait(spend: Spend): Promise<Spent> {
-    const endpoint = this.#endpointOf(spend.endpoint.name);
-    const holding = this.#holdingOf(endpoint, spend);
+    const endpoint = this.#endpointOf(spend.endpoint);
+    const holding = endpoint.holdingOf(spend);
     endpoint.refusal?.askedAgain(this.#clock);
     return new Promise((answer, fail) => {
       holding.waiters.push({ spend, answer, fail });
-      if (!holding.asking) this.#ask(holding, spend, 1);
+      if (!holding.asking) this.#ask(endpoint, holding, spend);
     });
   }
 
   /** Asks, once a lease, for the one that follows it. Nobody waits for it. */
-  #follow(holding: Holding, spend: Spend, lease: Lease): void {
+  #follow(endpoint: EndpointLeases, holding: Holding, spend: Spend, lease: Lease): void {
     if (lease.followed || lease.size < 4 || holding.next !== null || holding.asking) return;
     lease.followed = true;
-    this.#ask(holding, spend, 1);
+    this.#ask(endpoint, holding, spend);
   }
 
-  #ask(holding: Holding, { endpoint, tokenId, share }: Spend, attempt: number): void {
+  #ask(endpoint: EndpointLeases, holding: Holding, spend: Spend): void {
+    if (endpoint.ask(holding, spend)) this.#soon(() => void this.#send(endpoint));
+  }
+
+  /** Asks and gives back all that there is to by now. Never rejects. */
+  async #send(endpoint: EndpointLeases): Promise<void> {
     const sent = momentOf(this.#clock);
-    const like = { endpoint, tokenId, share };
-    const need = holding.waiters.filter((waiter) => isLike(waiter.spend, like)).length;
-    const request: LeaseRequest = { ...like, need, want: need + holding.demandAt(sent.monotonic) };
-    holding.asking = true;
-    this.leases.asked += 1;
-    this.#source
-      .take(request)
-      .then((grant) => {
-        holding.asking = false;
-        this.leases.granted += grant.granted;
-        this.#granted(holding, request, sent, grant, attempt);
-      })
-      .catch((error: unknown) => {
-        holding.asking = false;
-        this.leases.failed += 1;
-        for (const { fail } of holding.waiters.splice(0)) fail(error);
-      });
+    await Promise.all(endpoint.questions(sent).map((asked) => this.#exchange(endpoint, asked, sent)));
   }
 
-  #granted(holding: Holding, request: LeaseRequest, sent: Moment, grant: Grant, attempt: number): void {
-    const [first] = holding.waiters;
+  async #exchange(endpoint: EndpointLeases, { question, holdings }: AskedFor, sent: Moment): Promise<void> {
+    const { asks, returns } = question;
+    const returned = returns.reduce((sum, { count }) => sum + count, 0);
+    if (asks.length > 0) this.leases.asked += 1;
+    try {
+      const grants = await this.#source.exchange(question);
+      this.leases.returned += returned;
+      for (const [at, grant] of grants.entries()) {
+        const [holding, request] = [holdings[at], asks[at]];
+        if (holding !== undefined && request !== undefined)
+          this.#granted(endpoint, holding, request, sent, grant);
+      }
+    } catch (error) {
+      // What did not arrive stays spent: less is admitted then, never more.
+      this.leases.wasted += returned;
+      if (asks.length > 0) this.leases.failed += 1;
+      for (const holding of holdings) fail(holding, error);
+    }
+  }
+
+  #granted(
+    endpoint: EndpointLeases,
+    holding: Holding,
+    request: LeaseRequest,
+    sent: Moment,
+    grant: Grant,
+  ): void {
+    holding.asking = false;
+    this.leases.granted += grant.granted;
     if (elapsedMs(this.#clock, sent) >= windowMs(grant)) {
       // The window may have ended since: what it granted must not be spent in the next.
       this.leases.wasted += grant.granted;
-      if (first === undefined) return;
-      if (attempt === LATE_ANSWERS) throw new StoreAway('Budgets are answered after their window has ended');
-      this.#ask(holding, first.spend, attempt + 1);
+      holding.lateAnswers += 1;
+      if (holding.lateAnswers < LATE_ANSWERS) this.#askForWaiters(endpoint, holding);
+      else fail(holding, new StoreAway('Budgets are answered after their window has ended'));
       return;
     }
-    this.#usableLease(holding, request);
+    holding.lateAnswers = 0;
+    this.#usableLease(endpoint, holding, request);
     holding.learn(grant);
     const exhausted = isExhausted(request, grant);
-    this.#remember(holding, request, sent, grant, exhausted);
-    this.#settle(holding, request, grant, new Lease(request, sent, grant), exhausted);
-    const [left] = holding.waiters;
-    if (left !== undefined) this.#ask(holding, left.spend, 1);
+    remember(endpoint, holding, request, sent, grant, exhausted);
+    this.#settle(endpoint, holding, request, grant, new Lease(request, sent, grant), exhausted);
+    this.#askForWaiters(endpoint, holding);
+  }
+
+  #askForWaiters(endpoint: EndpointLeases, holding: Holding): void {
+    const [first] = holding.waiters;
+    if (first !== undefined) this.#ask(endpoint, holding, first.spend);
   }
 
   /** Answers those who wait, as far as the grant goes, and keeps what they leave. */
-  #settle(holding: Holding, request: LeaseRequest, grant: Grant, lease: Lease, exhausted: boolean): void {
+  #settle(
+    endpoint: EndpointLeases,
+    holding: Holding,
+    request: LeaseRequest,
+    grant: Grant,
+    lease: Lease,
+    exhausted: boolean,
+  ): void {
     const { all, own, resetAt } = grant;
     const stillWaiting: Waiter[] = [];
     for (const waiter of holding.waiters.splice(0)) {
@@ -177,77 +200,57 @@ export class LeasedLedger implements LimitLedger {
       else stillWaiting.push(waiter);
     }
     holding.waiters = stillWaiting;
-    if (lease.left === 0) return;
-    this.leases.wasted += holding.keep(lease);
-    this.#held.add(holding);
+    if (lease.left > 0) this.leases.wasted += endpoint.keep(holding, lease);
   }
 
-  /** Remembers a refusal of this token, and that of everybody; or that there is none any more. */
-  #remember(holding: Holding, request: LeaseRequest, sent: Moment, grant: Grant, exhausted: boolean): void {
-    const { all, own, resetAt } = grant;
-    const { endpoint, share } = request;
-    const { name, max } = endpoint;
-    const window = windowMs(grant);
-    const again = askAgainMs(request, grant);
-    const refused = judge(request, all, own, resetAt);
-    const refusedToAll = { admitted: false, scope: 'endpoint', limit: max, remaining: 0, resetAt } as const;
-    holding.refusal = exhausted ? new Refusal(refused, share, max, sent, window, again) : null;
-    this.#endpointOf(name).refusal =
-      all >= max
-        ? new Refusal(
-            refusedToAll,
-            null,
-            max,
-            sent,
-            window,
-            askAgainMs({ ...request, share: max }, { ...grant, own: 0 }),
-          )
-        : null;
-  }
-
-  /** Lets go of the lease that is held first, and gives back what it is still worth. Never rejects. */
-  async #release(holding: Holding, lease: Lease): Promise<void> {
-    holding.drop();
-    const { left: count, resetAt } = lease;
+  /** Lets go of a lease, and has what it is still worth given back. */
+  #release(endpoint: EndpointLeases, holding: Holding, lease: Lease): void {
+    const count = holding.drop(lease);
     if (count === 0) return;
-    if (!lease.isInWindow(this.#clock)) {
-      this.leases.wasted += count;
-      return;
-    }
-    lease.left = 0;
-    const { endpoint, tokenId } = holding;
-    // What does not arrive stays spent: less is admitted then, never more.
-    await this.#source.giveBack({ endpoint, tokenId, count, resetAt }).then(
-      () => {
-        this.leases.returned += count;
-      },
-      () => {
-        this.leases.wasted += count;
-      },
-    );
+    const { resetAt } = lease;
+    if (lease.isInWindow(this.#clock)) endpoint.giveBack({ tokenId: holding.tokenId, count, resetAt });
+    else this.leases.wasted += count;
   }
 
   #returnOld(): void {
-    for (const holding of this.#held) {
-      while (holding.lease !== null && !(holding.lease.left > 0 && holding.lease.isAlive(this.#clock))) {
-        void this.#release(holding, holding.lease);
-      }
-      if (holding.lease === null) this.#held.delete(holding);
+    for (const endpoint of this.#endpoints.values()) {
+      // What no question took along since the last time goes by itself.
+      if (endpoint.hasReturns) void this.#send(endpoint);
+      for (const { holding, lease } of endpoint.takeOld()) this.#release(endpoint, holding, lease);
     }
   }
 
   #forget(): void {
     const before = this.#clock.monotonic() - FORGET_EVERY_MS;
-    for (const { byToken } of this.#endpoints.values()) {
-      for (const [tokenId, holding] of byToken) {
-        const idle = holding.lease === null && !holding.asking && holding.askedAt < before;
-        if (idle && !holding.refusal?.isInWindow(this.#clock)) byToken.delete(tokenId);
-      }
-    }
+    for (const endpoint of this.#endpoints.values()) endpoint.forget(before);
   }
 }
 
-/** Whether both requests are counted against the same budgets. */
-function isLike(one: Spend, other: Spend): boolean {
-  return one.share === other.share && one.endpoint.max === other.endpoint.max;
+/** Remembers a refusal of this token, and that of everybody; or that there is none any more. */
+function remember(
+  endpoint: EndpointLeases,
+  holding: Holding,
+  request: LeaseRequest,
+  sent: Moment,
+  grant: Grant,
+  exhausted: boolean,
+): void {
+  const { all, own, resetAt } = grant;
+  const { share } = request;
+  const { max } = request.endpoint;
+  const window = windowMs(grant);
+  const refused = judge(request, all, own, resetAt);
+  holding.refusal = exhausted
+    ? new Refusal(refused, share, max, sent, window, askAgainMs(request, grant))
+    : null;
+  const refusedToAll = { admitted: false, scope: 'endpoint', limit: max, remaining: 0, resetAt } as const;
+  const again = askAgainMs({ ...request, share: max }, { ...grant, own: 0 });
+  endpoint.refusal = all >= max ? new Refusal(refusedToAll, null, max, sent, window, again) : null;
+}
+
+/** Tells those who wait that there is no answer. */
+function fail(holding: Holding, error: unknown): void {
+  holding.asking = false;
+  holding.lateAnswers = 0;
+  for (const waiter of holding.waiters.splice(0)) waiter.fail(error);
 }

@@ -1,4 +1,4 @@
-import type { Grant, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
+import type { Grant, LeaseQuestion, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
 import type { Counted } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
@@ -9,8 +9,7 @@ export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Answers when the test lets it, by the rules of the real one. */
 export class HeldSource implements LeaseSource {
-  readonly taken: LeaseRequest[] = [];
-  readonly returned: Returned[] = [];
+  readonly questions: LeaseQuestion[] = [];
   readonly #windows = new SimulatedWindows();
   readonly #clock: ManualClock;
   #answers: ((how: 'answered' | 'lost') => void)[] = [];
@@ -20,18 +19,21 @@ export class HeldSource implements LeaseSource {
     this.#clock = clock;
   }
 
-  take(request: LeaseRequest): Promise<Grant> {
-    this.taken.push(request);
-    const grant = this.#windows.take(request, this.#clock.now());
-    if (!this.held) return Promise.resolve(grant);
-    return new Promise((resolve, reject) => {
-      this.#answers.push((how) => (how === 'lost' ? reject(new StoreAway('lost')) : resolve(grant)));
-    });
+  get taken(): LeaseRequest[] {
+    return this.questions.flatMap(({ asks }) => asks);
   }
 
-  async giveBack(returned: Returned): Promise<void> {
-    this.returned.push(returned);
-    this.#windows.giveBack(returned);
+  get returned(): Returned[] {
+    return this.questions.flatMap(({ returns }) => returns);
+  }
+
+  exchange(question: LeaseQuestion): Promise<readonly Grant[]> {
+    this.questions.push(question);
+    const grants = this.#windows.exchange(question, this.#clock.now());
+    if (!this.held) return Promise.resolve(grants);
+    return new Promise((resolve, reject) => {
+      this.#answers.push((how) => (how === 'lost' ? reject(new StoreAway('lost')) : resolve(grants)));
+    });
   }
 
   async count(name: string, tokenId: string): Promise<Counted> {

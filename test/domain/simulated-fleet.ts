@@ -1,4 +1,4 @@
-import { leaseLifetimeMs } from '../../src/domain/lease.ts';
+import { type LeaseQuestion, leaseLifetimeMs } from '../../src/domain/lease.ts';
 import type { Spent } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
@@ -80,7 +80,8 @@ class SimulatedFleet {
     this.#world = manualClock(1_700_000_000_000 + this.#random.between(0, 1000));
     this.#windowSeconds = this.#random.whole(1, 2);
     this.#settleMs = leaseLifetimeMs(this.#windowSeconds) * 1.01 + 3 * COMMAND_TIMEOUT_MS;
-    this.#tokens = ['a', 'b', 'c', 'd', 'e'].slice(0, this.#random.whole(1, 5));
+    const tokens = this.#random.chance(0.3) ? this.#random.whole(20, 150) : this.#random.whole(1, 5);
+    this.#tokens = Array.from({ length: tokens }, (_, at) => `t${at}`);
     this.#serverOffset = this.#random.between(-3_600_000, 3_600_000);
     this.#suspends = this.#random.chance(0.5);
     this.#limits = this.#someLimits();
@@ -103,9 +104,7 @@ class SimulatedFleet {
 
   #start(): void {
     const windows = {
-      take: (request: Parameters<SimulatedWindows['take']>[0]) =>
-        this.#windows.take(request, this.#serverNow()),
-      giveBack: (returned: Parameters<SimulatedWindows['giveBack']>[0]) => this.#windows.giveBack(returned),
+      exchange: (question: LeaseQuestion) => this.#windows.exchange(question, this.#serverNow()),
       count: (endpoint: string, tokenId: string) => this.#windows.count(endpoint, tokenId, this.#serverNow()),
     };
     this.#gateways.push(

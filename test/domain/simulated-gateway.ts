@@ -1,4 +1,4 @@
-import type { Grant, LeaseRequest, LeaseSource, Returned } from '../../src/domain/lease.ts';
+import type { Grant, LeaseQuestion, LeaseSource } from '../../src/domain/lease.ts';
 import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
 import type { Counted } from '../../src/domain/limit-ledger.ts';
 import { StoreAway } from '../../src/domain/store.ts';
@@ -78,8 +78,7 @@ export class SimulatedMachine {
 
 /** What the source does the moment a question reaches it. */
 export interface Windows {
-  take(request: LeaseRequest): Grant;
-  giveBack(returned: Returned): void;
+  exchange(question: LeaseQuestion): readonly Grant[];
   count(endpoint: string, tokenId: string): Counted;
 }
 
@@ -106,12 +105,10 @@ export class SimulatedLink implements LeaseSource {
     this.#weather = weather;
   }
 
-  take(request: LeaseRequest): Promise<Grant> {
-    return this.#carry(() => this.#windows.take(request), this.#weather.loss);
-  }
-
-  giveBack(returned: Returned): Promise<void> {
-    return this.#carry(() => this.#windows.giveBack(returned), this.#weather.returnsUnanswered);
+  exchange(question: LeaseQuestion): Promise<readonly Grant[]> {
+    const { loss, returnsUnanswered } = this.#weather;
+    const unanswered = question.returns.length > 0 ? Math.max(loss, returnsUnanswered) : loss;
+    return this.#carry(() => this.#windows.exchange(question), unanswered);
   }
 
   count(endpoint: string, tokenId: string): Promise<Counted> {
@@ -160,7 +157,8 @@ export class SimulatedGateway {
   ) {
     this.machine = new SimulatedMachine(world, random);
     this.link = new SimulatedLink(this.machine, windows, world, random, weather);
-    this.ledger = new LeasedLedger(this.link, this.machine.clock);
+    // The end of a turn of the event loop: nothing of the outside happens before.
+    this.ledger = new LeasedLedger(this.link, this.machine.clock, queueMicrotask);
     this.believed = believed;
   }
 }

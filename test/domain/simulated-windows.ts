@@ -1,4 +1,13 @@
-import { type Grant, type LeaseRequest, leaseSize, looseMs, type Returned } from '../../src/domain/lease.ts';
+import type { LimitedEndpoint } from '../../src/domain/endpoint.ts';
+import {
+  aheadOfNeed,
+  type Grant,
+  type LeaseQuestion,
+  type LeaseRequest,
+  leaseSize,
+  looseMs,
+  type Returned,
+} from '../../src/domain/lease.ts';
 import { type Counted, NOTHING_COUNTED } from '../../src/domain/limit-ledger.ts';
 import { windowEnd } from '../../src/domain/window.ts';
 
@@ -15,11 +24,22 @@ export class SimulatedWindows {
   readonly #windows = new Map<string, SimulatedWindow>();
 
   /** @param now milliseconds since the epoch, with a fraction */
-  take(request: LeaseRequest, now: number): Grant {
+  exchange({ endpoint, returns, asks }: LeaseQuestion, now: number): Grant[] {
+    for (const returned of returns) this.#giveBack(endpoint.name, returned);
+    if (asks.length === 0) return [];
+    const window = this.#runningWindow(endpoint, now);
+    let ahead = aheadOfNeed(endpoint, window.all);
+    return asks.map((request) => {
+      const grant = this.#take(window, request, ahead, now);
+      ahead = Math.max(0, ahead - grant.granted);
+      return grant;
+    });
+  }
+
+  #take(window: SimulatedWindow, request: LeaseRequest, ahead: number, now: number): Grant {
     const { endpoint, tokenId, need } = request;
-    const window = this.#runningWindow(request, now);
     const ownBefore = window.byToken.get(tokenId) ?? 0;
-    const granted = leaseSize(request, window.all, ownBefore);
+    const granted = leaseSize(request, window.all, ownBefore, ahead);
     window.all += granted;
     window.byToken.set(tokenId, ownBefore + granted);
     if (granted > need) {
@@ -37,7 +57,7 @@ export class SimulatedWindows {
     };
   }
 
-  giveBack({ endpoint, tokenId, count, resetAt }: Returned): void {
+  #giveBack(endpoint: string, { tokenId, count, resetAt }: Returned): void {
     const window = this.#windows.get(endpoint);
     const own = window?.byToken.get(tokenId) ?? 0;
     if (window?.endsAt !== resetAt || window.all < count || own < count) return;
@@ -51,7 +71,7 @@ export class SimulatedWindows {
     return { all: window.all, own: window.byToken.get(tokenId) ?? 0, resetAt: window.endsAt };
   }
 
-  #runningWindow({ endpoint: { name, windowSeconds } }: LeaseRequest, now: number): SimulatedWindow {
+  #runningWindow({ name, windowSeconds }: LimitedEndpoint, now: number): SimulatedWindow {
     const running = this.#windows.get(name);
     if (running !== undefined && Math.floor(now) < running.endsAt) return running;
     const opened: SimulatedWindow = {

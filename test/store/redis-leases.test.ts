@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { LeaseSource } from '../../src/domain/lease.ts';
+import type { Grant, LeaseSource } from '../../src/domain/lease.ts';
 import { LeasedLedger } from '../../src/domain/leased-ledger.ts';
 import { Connection } from '../../src/store/redis/connection.ts';
 import { RedisLeaseSource, windowKey } from '../../src/store/redis/lease-source.ts';
@@ -21,23 +21,23 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
   const server = await aServer();
   const raw = rawClient(server.url);
   const { source, close } = await aSource(server.url);
-  const take = fc.record({
+  const ask = fc.record({
     tokenId: fc.constantFrom('a', 'b', 'c'),
     share: fc.integer({ min: 1, max: 400 }),
-    max: fc.integer({ min: 1, max: 600 }),
     need: fc.nat(30),
     extra: fc.nat(60),
   });
-  const giveBack = fc.record({ nth: fc.nat(20), part: fc.double({ min: 0, max: 1, noNaN: true }) });
+  const back = fc.record({ nth: fc.nat(20), part: fc.double({ min: 0, max: 1, noNaN: true }) });
+  const question = fc.record({
+    max: fc.integer({ min: 1, max: 600 }),
+    // Also what was taken from a window that has ended, and the same more than once.
+    backs: fc.array(back, { maxLength: 2 }),
+    asked: fc.uniqueArray(ask, { maxLength: 3, selector: ({ tokenId }) => tokenId }),
+  });
   const end = fc.constant('window ends' as const);
-  const events = fc.array(
-    fc.oneof(
-      { weight: 8, arbitrary: take },
-      { weight: 3, arbitrary: giveBack },
-      { weight: 1, arbitrary: end },
-    ),
-    { maxLength: 40 },
-  );
+  const events = fc.array(fc.oneof({ weight: 8, arbitrary: question }, { weight: 1, arbitrary: end }), {
+    maxLength: 30,
+  });
   let made = 0;
   await fc.assert(
     fc.asyncProperty(events, async (happening) => {
@@ -53,27 +53,30 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
             await raw.hset(windowKey('tg:', name), 'ends', 1);
           clock.advance(windowSeconds * 1000);
           windowSeconds += 1;
-        } else if ('nth' in event) {
-          // Also what was taken from a window that has ended, and the same more than once.
-          const from = taken[event.nth % Math.max(1, taken.length)];
-          if (from === undefined) continue;
-          const { tokenId } = from;
-          const count = Math.max(1, Math.ceil(event.part * from.granted));
-          await source.giveBack({ endpoint: name, tokenId, count, resetAt: from.there });
-          simulated.giveBack({ endpoint: name, tokenId, count, resetAt: from.here });
-        } else {
-          const { tokenId, share, max, need, extra } = event;
-          const endpoint = { name, max, windowSeconds };
-          const request = { endpoint, tokenId, share, need, want: need + extra };
-          const there = await source.take(request);
-          const here = simulated.take(request, clock.now());
-          const counts = ({ granted, all, own, allLooseMs, ownLooseMs }: typeof here) => {
-            return { granted, all, own, allLoose: allLooseMs > 0, ownLoose: ownLooseMs > 0 };
-          };
-          expect(counts(there)).toEqual(counts(here));
-          expect(there.endsInMs).toBeGreaterThan((HOUR - 60) * 1000);
-          expect(there.endsInMs).toBeLessThanOrEqual(windowSeconds * 1000);
-          taken.push({ tokenId, granted: there.granted, there: there.resetAt, here: here.resetAt });
+          continue;
+        }
+        const endpoint = { name, max: event.max, windowSeconds };
+        const asks = event.asked.map(({ extra, ...each }) => ({
+          endpoint,
+          ...each,
+          want: each.need + extra,
+        }));
+        const backs = event.backs.flatMap(({ nth, part }) => {
+          const from = taken[nth % Math.max(1, taken.length)];
+          return from === undefined ? [] : { ...from, count: Math.max(1, Math.ceil(part * from.granted)) };
+        });
+        const returnsTo = (side: 'there' | 'here') =>
+          backs.map(({ tokenId, count, [side]: resetAt }) => ({ tokenId, count, resetAt }));
+        const there = await source.exchange({ endpoint, asks, returns: returnsTo('there') });
+        const here = simulated.exchange({ endpoint, asks, returns: returnsTo('here') }, clock.now());
+        expect(there.map(countsOf)).toEqual(here.map(countsOf));
+        for (const [at, { tokenId }] of asks.entries()) {
+          const [grant, simulatedGrant] = [there[at], here[at]];
+          if (grant === undefined || simulatedGrant === undefined) throw new Error('each ask has its grant');
+          expect(grant.endsInMs).toBeGreaterThan((HOUR - 60) * 1000);
+          expect(grant.endsInMs).toBeLessThanOrEqual(windowSeconds * 1000);
+          const { granted, resetAt } = grant;
+          taken.push({ tokenId, granted, there: resetAt, here: simulatedGrant.resetAt });
         }
       }
     }),
@@ -81,6 +84,10 @@ it('leases in Redis are those that the simulation of a fleet is run with', async
   );
   close();
 });
+
+function countsOf({ granted, all, own, allLooseMs, ownLooseMs }: Grant) {
+  return { granted, all, own, allLoose: allLooseMs > 0, ownLoose: ownLooseMs > 0 };
+}
 
 it('what many tokens ask of one endpoint at once is one command, and each is answered as if it were alone', async () => {
   const server = await aServer();
@@ -120,7 +127,9 @@ it('gateways that spend one budget over real connections admit exactly that, for
   const raw = rawClient(server.url);
   const clocks = Array.from({ length: 4 }, () => manualClock());
   const sources = await Promise.all(clocks.map(() => aSource(server.url)));
-  const ledgers = sources.map(({ source }, i) => new LeasedLedger(source, clocks[i] ?? manualClock()));
+  const ledgers = sources.map(
+    ({ source }, i) => new LeasedLedger(source, clocks[i] ?? manualClock(), setImmediate),
+  );
   const spend = { endpoint: { name: 'users', max: 6000, windowSeconds: HOUR }, tokenId: 'a', share: 4500 };
   let admitted = 0;
   let refused = 0;
@@ -136,7 +145,7 @@ it('gateways that spend one budget over real connections admit exactly that, for
   await Promise.all(ledgers.map(gateway));
   // What one gave back last, another may still use.
   for (const ledger of ledgers) await ledger.close();
-  const fresh = new LeasedLedger((await aSource(server.url)).source, manualClock());
+  const fresh = new LeasedLedger((await aSource(server.url)).source, manualClock(), setImmediate);
   while ((await fresh.spend(spend)).admitted) admitted += 1;
   expect(admitted).toBe(4500);
   expect((await scriptCalls(raw)) - callsBefore).toBeLessThan(0.2 * 4500);

@@ -1,10 +1,10 @@
 import {
   type Grant,
-  type LeaseRequest,
+  type LeaseQuestion,
   type LeaseSource,
   looseMs,
   PART_OF_LEFT,
-  type Returned,
+  TOO_LITTLE_LEFT,
 } from '../../domain/lease.ts';
 import { type Counted, NOTHING_COUNTED } from '../../domain/limit-ledger.ts';
 import type { Connection } from './connection.ts';
@@ -12,44 +12,58 @@ import { listFrom } from './reply.ts';
 import { bareScript } from './script.ts';
 
 /**
- * KEYS: the endpoint's window. ARGV: its length in seconds, the endpoint's maximum, and for how many milliseconds a
- * lease may come back; then for each token its id, its share, need and want. Grants one after the other as `leaseSize`
- * says, on this server's time. Answers with the window's end in milliseconds since the epoch and the microseconds until
- * then; then for each token the grant, the counts after it (for everybody, for this token), and for how many
- * milliseconds either count may still go down.
+ * KEYS: the endpoint's window. ARGV: its length in seconds, the endpoint's maximum, for how many milliseconds a lease may
+ * come back, and how many tokens give something back; then for each of these its id, how many requests, and the end
+ * of the window that they were taken from; then for each token that asks its id, its share, need and want. Grants one
+ * after the other as `leaseSize` says, on this server's time. Answers with the window's end in milliseconds since the epoch
+ * and the microseconds until then; then for each token that asks the grant, the counts after it (for everybody, for
+ * this token), and for how many milliseconds either count may still go down.
  */
-const TAKE = bareScript(`
+const EXCHANGE = bareScript(`
+local key, asks = KEYS[1], 5 + 3 * ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local window = redis.call('HMGET', KEYS[1], 'ends', 'all', 'loose')
-local endsAt = tonumber(window[1])
-if not endsAt or endsAt <= now then
-  endsAt = (time[1] + ARGV[1]) * 1000
-  -- Only where it is needed: a server out of memory lets a script go on that began with freeing some.
-  if window[1] then redis.call('DEL', KEYS[1]) end
-  redis.call('HSET', KEYS[1], 'ends', endsAt)
-  redis.call('PEXPIREAT', KEYS[1], endsAt)
-  window = { endsAt }
+local window = redis.call('HMGET', key, 'ends', 'all', 'loose')
+local endsAt, all, allLooseUntil = tonumber(window[1]), tonumber(window[2] or 0), tonumber(window[3] or 0)
+for i = 5, asks - 1, 3 do
+  local ownField, count = 'token:' .. ARGV[i], tonumber(ARGV[i + 1])
+  local own = tonumber(redis.call('HGET', key, ownField) or 0)
+  -- After a failover some may never have been counted here.
+  if tonumber(ARGV[i + 2]) == endsAt and count <= all and count <= own then
+    all = redis.call('HINCRBY', key, 'all', -count)
+    redis.call('HINCRBY', key, ownField, -count)
+  end
 end
-local max, all, allLooseUntil = tonumber(ARGV[2]), tonumber(window[2] or 0), tonumber(window[3] or 0)
+if asks > #ARGV then return {} end
+if not endsAt or endsAt <= now then
+  endsAt, all, allLooseUntil = (time[1] + ARGV[1]) * 1000, 0, 0
+  -- Only where it is needed: a server out of memory lets a script go on that began with freeing some.
+  if window[1] then redis.call('DEL', key) end
+  redis.call('HSET', key, 'ends', endsAt)
+  redis.call('PEXPIREAT', key, endsAt)
+end
+local max, looseUntil = tonumber(ARGV[2]), now + ARGV[3]
+local ahead = max - all < ${TOO_LITTLE_LEFT} and 0 or math.floor((max - all) / ${PART_OF_LEFT})
 local answer = { endsAt, endsAt * 1000 - (time[1] * 1000000 + time[2]) }
-for i = 4, #ARGV, 4 do
+for i = asks, #ARGV, 4 do
   local ownField, looseField = 'token:' .. ARGV[i], 'loose:' .. ARGV[i]
   local share, need, want = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  local token = redis.call('HMGET', KEYS[1], ownField, looseField)
+  local token = redis.call('HMGET', key, ownField, looseField)
   local own, ownLooseUntil = tonumber(token[1] or 0), tonumber(token[2] or 0)
   local left = math.min(share - own, max - all)
   local granted = 0
   if left > 0 then
-    granted = math.min(left, math.max(need, math.min(want, math.floor(left / ${PART_OF_LEFT}))))
+    local spare = left < ${TOO_LITTLE_LEFT} and 0 or math.min(ahead, math.floor(left / ${PART_OF_LEFT}))
+    granted = math.min(left, math.max(need, math.min(want, spare)))
   end
   if granted > 0 then
-    all = redis.call('HINCRBY', KEYS[1], 'all', granted)
-    own = redis.call('HINCRBY', KEYS[1], ownField, granted)
+    ahead = math.max(0, ahead - granted)
+    all = redis.call('HINCRBY', key, 'all', granted)
+    own = redis.call('HINCRBY', key, ownField, granted)
   end
   if granted > need then
-    allLooseUntil, ownLooseUntil = now + ARGV[3], now + ARGV[3]
-    redis.call('HSET', KEYS[1], 'loose', allLooseUntil, looseField, ownLooseUntil)
+    allLooseUntil, ownLooseUntil = looseUntil, looseUntil
+    redis.call('HSET', key, 'loose', looseUntil, looseField, looseUntil)
   end
   answer[#answer + 1] = granted
   answer[#answer + 1] = all
@@ -59,16 +73,6 @@ for i = 4, #ARGV, 4 do
 end
 return answer`);
 
-/** KEYS: the endpoint's window. ARGV: the token's id, how many requests, the end of the window they were taken from. */
-const GIVE_BACK = bareScript(`
-local own, count = 'token:' .. ARGV[1], tonumber(ARGV[2])
-local window = redis.call('HMGET', KEYS[1], 'ends', 'all', own)
-if tonumber(window[1]) ~= tonumber(ARGV[3]) then return end
--- After a failover some may never have been counted here.
-if tonumber(window[2] or 0) < count or tonumber(window[3] or 0) < count then return end
-redis.call('HINCRBY', KEYS[1], 'all', -count)
-redis.call('HINCRBY', KEYS[1], own, -count)`);
-
 /** KEYS: the endpoint's window. ARGV: the token's id. Answers with both counts and the window's end; with nothing when none is open. */
 const COUNT = bareScript(`
 local window = redis.call('HMGET', KEYS[1], 'ends', 'all', 'token:' .. ARGV[1])
@@ -76,45 +80,34 @@ local time = redis.call('TIME')
 if not window[1] or tonumber(window[1]) <= time[1] * 1000 + math.floor(time[2] / 1000) then return {} end
 return { tonumber(window[2] or 0), tonumber(window[3] or 0), tonumber(window[1]) }`);
 
-/** Tokens asked for by one script at the most, so that it blocks Redis for less than a millisecond. */
-const TOKENS_AT_ONCE = 100;
-
-/** One token's question, and who waits for the answer. */
-interface Question {
-  readonly request: LeaseRequest;
-  readonly answer: (grant: Grant) => void;
-  readonly fail: (error: unknown) => void;
-}
+/** How many numbers the script answers for each token that asks. */
+const NUMBERS_EACH = 5;
 
 /**
  * Leases from Redis, on the server's time, so that all gateways share one window. Everything about one endpoint is one
- * key: a token's share and the endpoint's budget meet in one slot of Redis Cluster. What several tokens ask of one
- * endpoint in one turn of the event loop is one script.
+ * key: a token's share and the endpoint's budget meet in one slot of Redis Cluster.
  */
 export class RedisLeaseSource implements LeaseSource {
   readonly #connection: Connection;
   readonly #prefix: string;
-  /** What this turn of the event loop has asked so far, by endpoint and its limits. */
-  #questions = new Map<string, Question[]>();
 
   constructor(connection: Connection, prefix: string) {
     this.#connection = connection;
     this.#prefix = prefix;
   }
 
-  take(request: LeaseRequest): Promise<Grant> {
-    const { name, max, windowSeconds } = request.endpoint;
-    const together = `${max} ${windowSeconds} ${name}`;
-    return new Promise((answer, fail) => {
-      if (this.#questions.size === 0) setImmediate(() => this.#askAll());
-      const questions = this.#questions.get(together);
-      if (questions === undefined) this.#questions.set(together, [{ request, answer, fail }]);
-      else questions.push({ request, answer, fail });
-    });
-  }
-
-  async giveBack({ endpoint, tokenId, count, resetAt }: Returned): Promise<void> {
-    await this.#connection.run(GIVE_BACK, [windowKey(this.#prefix, endpoint)], [tokenId, count, resetAt]);
+  async exchange({ endpoint, returns, asks }: LeaseQuestion): Promise<readonly Grant[]> {
+    const { name, max, windowSeconds } = endpoint;
+    const args: (string | number)[] = [windowSeconds, max, looseMs(windowSeconds), returns.length];
+    for (const { tokenId, count, resetAt } of returns) args.push(tokenId, count, resetAt);
+    for (const { tokenId, share, need, want } of asks) args.push(tokenId, share, need, want);
+    const reply = await this.#connection.run(EXCHANGE, [windowKey(this.#prefix, name)], args);
+    const [resetAt, microseconds, ...numbers] = listFrom(reply).map(Number);
+    const window = { resetAt: Number(resetAt), endsInMs: Number(microseconds) / 1000 };
+    return asks.map((_, at) => ({
+      ...grantFrom(numbers.slice(at * NUMBERS_EACH, (at + 1) * NUMBERS_EACH)),
+      ...window,
+    }));
   }
 
   async count(endpoint: string, tokenId: string): Promise<Counted> {
@@ -122,38 +115,6 @@ export class RedisLeaseSource implements LeaseSource {
     const [all, own, resetAt] = listFrom(reply);
     if (resetAt === undefined) return NOTHING_COUNTED;
     return { all: Number(all), own: Number(own), resetAt: Number(resetAt) };
-  }
-
-  #askAll(): void {
-    const asked = this.#questions;
-    this.#questions = new Map();
-    for (const questions of asked.values()) {
-      for (let from = 0; from < questions.length; from += TOKENS_AT_ONCE) {
-        const some = questions.slice(from, from + TOKENS_AT_ONCE);
-        this.#ask(some).catch((error: unknown) => {
-          for (const { fail } of some) fail(error);
-        });
-      }
-    }
-  }
-
-  /** @param questions about one endpoint and the same limits of it */
-  async #ask(questions: readonly Question[]): Promise<void> {
-    const [first] = questions;
-    if (first === undefined) return;
-    const { name, max, windowSeconds } = first.request.endpoint;
-    const args = [windowSeconds, max, looseMs(windowSeconds)];
-    const each = questions.flatMap(({ request: { tokenId, share, need, want } }) => [
-      tokenId,
-      share,
-      need,
-      want,
-    ]);
-    const reply = await this.#connection.run(TAKE, [windowKey(this.#prefix, name)], [...args, ...each]);
-    const [resetAt, microseconds, ...numbers] = listFrom(reply).map(Number);
-    const window = { resetAt: Number(resetAt), endsInMs: Number(microseconds) / 1000 };
-    for (const [i, { answer }] of questions.entries())
-      answer({ ...grantFrom(numbers.slice(i * 5)), ...window });
   }
 }
 

@@ -97,7 +97,7 @@ class ConnectedStore implements RedisStore {
     this.#subscription = new Subscription(subscribed, this.#listeners, clock, this.#serverClock, standing);
     this.#durable = new DurableCommits(this.#connection, { ...options, durability }, onLog);
     this.#committer = new Committer(this.#connection, this.#durable, prefix);
-    this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock);
+    this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock, setImmediate);
     this.slots = new LeasedSlots(new RedisSlotSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
     this.#requestHours = new RequestHours(this.#connection, prefix);

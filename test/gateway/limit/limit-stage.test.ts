@@ -17,7 +17,7 @@ async function withoutStore(onStoreAway: OnStoreAway) {
   const breaker = new Breaker(clock, 1_000);
   const options = { defaultPercentage: 50, onStoreAway, gateways: 4 };
   const stage = new LimitStage(
-    new LeasedLedger(source, clock),
+    new LeasedLedger(source, clock, (task) => task()),
     new InProcessLedger(clock),
     clock,
     breaker,

@@ -1,0 +1,143 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { LimitedEndpoint } from './endpoint.ts';
+import { type LeaseQuestion, type Returned, TOKENS_AT_ONCE } from './lease.ts';
+import { Holding, type Lease, type Moment, type Refusal } from './lease-holding.ts';
+import type { Spend } from './limit-ledger.ts';
+
+/** A question, and for whom each of its `asks` is. */
+export interface AskedFor {
+  readonly question: LeaseQuestion;
+  readonly holdings: readonly Holding[];
+}
+
+interface Kept {
+  readonly holding: Holding;
+  readonly lease: Lease;
+}
+
+/**
+ * What this gateway holds of one endpoint, and wants of it: one question for all its tokens. Whoever asks takes along
+ * what is to be given back, and asks for the other tokens whose leases will run out soon.
+ */
+export class EndpointLeases {
+  /** That the endpoint's own budget has run out, whichever token asks. */
+  refusal: Refusal | null = null;
+  readonly #clock: Clock;
+  readonly #byToken = new Map<string, Holding>();
+  /** Tokens that leased ahead of need, those first that were not looked at for longest. */
+  readonly #inDemand = new Set<Holding>();
+  /** Every lease not seen to be over, oldest first. */
+  #kept: Kept[] = [];
+  #asking: Holding[] = [];
+  #returns: Returned[] = [];
+  /** The limits of this endpoint that were asked about last. */
+  #endpoint: LimitedEndpoint;
+
+  constructor(endpoint: LimitedEndpoint, clock: Clock) {
+    this.#endpoint = endpoint;
+    this.#clock = clock;
+  }
+
+  holdingOf(spend: Spend): Holding {
+    let holding = this.#byToken.get(spend.tokenId);
+    if (holding === undefined) {
+      holding = new Holding(spend);
+      this.#byToken.set(spend.tokenId, holding);
+    }
+    return holding;
+  }
+
+  /** Has the next question ask for this token. @returns whether it is the first that it asks for */
+  ask(holding: Holding, limits: Spend): boolean {
+    holding.asking = true;
+    holding.limits = limits;
+    this.#endpoint = limits.endpoint;
+    return this.#asking.push(holding) === 1;
+  }
+
+  /** Keeps a lease. @returns how much was lost with one of a window that has ended */
+  keep(holding: Holding, lease: Lease): number {
+    this.#kept.push({ holding, lease });
+    if (lease.size > 1) this.#inDemand.add(holding);
+    return holding.keep(lease);
+  }
+
+  /** Has the next question give this back. */
+  giveBack(returned: Returned): void {
+    this.#returns.push(returned);
+  }
+
+  get hasReturns(): boolean {
+    return this.#returns.length > 0;
+  }
+
+  /** The leases that may not be spent from any more, each once. Looks at no younger one. */
+  takeOld(): Kept[] {
+    const firstAlive = this.#kept.findIndex(({ lease }) => lease.left > 0 && lease.isAlive(this.#clock));
+    return this.#kept.splice(0, firstAlive === -1 ? this.#kept.length : firstAlive);
+  }
+
+  /** All leases. None is renewed afterwards. */
+  takeAll(): Kept[] {
+    this.#inDemand.clear();
+    return this.#kept.splice(0);
+  }
+
+  /** What is to be asked and given back by now, in as few questions as hold it. */
+  questions(sent: Moment): AskedFor[] {
+    const returns = this.#returns.splice(0);
+    const asking = this.#asking.splice(0);
+    if (asking.length > 0) this.#joinIn(asking, sent.monotonic);
+    const asked: AskedFor[] = [];
+    for (const holdings of inParts(asking)) {
+      const asks = holdings.map((holding) => holding.request(sent.monotonic));
+      const endpoint = asks[0]?.endpoint ?? this.#endpoint;
+      asked.push({ question: { endpoint, returns: returns.splice(0, TOKENS_AT_ONCE), asks }, holdings });
+    }
+    while (returns.length > 0) {
+      const question = { endpoint: this.#endpoint, returns: returns.splice(0, TOKENS_AT_ONCE), asks: [] };
+      asked.push({ question, holdings: [] });
+    }
+    return asked;
+  }
+
+  /** Forgets tokens of which nothing is held, and that were not asked about since, in monotonic milliseconds. */
+  forget(before: number): void {
+    for (const [tokenId, holding] of this.#byToken) {
+      const idle = holding.lease === null && !holding.asking && holding.askedAt < before;
+      if (!idle || holding.refusal?.isInWindow(this.#clock)) continue;
+      this.#byToken.delete(tokenId);
+      this.#inDemand.delete(holding);
+    }
+  }
+
+  /** Adds tokens whose leases run low, as many as one question has room for. Looks at no more tokens than two have. */
+  #joinIn(asking: Holding[], now: number): void {
+    let looks = Math.min(2 * TOKENS_AT_ONCE, this.#inDemand.size);
+    for (const holding of this.#inDemand) {
+      if (looks === 0 || asking.length >= TOKENS_AT_ONCE) return;
+      looks -= 1;
+      this.#inDemand.delete(holding);
+      const low = holding.isLow(this.#clock);
+      if (low && !holding.isInDemand(now)) continue;
+      // Behind all others: the next look is at those.
+      this.#inDemand.add(holding);
+      if (!low) continue;
+      holding.asking = true;
+      asking.push(holding);
+    }
+  }
+}
+
+/** By the limits that they are asked about under, at most `TOKENS_AT_ONCE` each. */
+function* inParts(asking: readonly Holding[]): Generator<readonly Holding[]> {
+  const byLimits = Map.groupBy(
+    asking,
+    ({ limits: { endpoint } }) => `${endpoint.max} ${endpoint.windowSeconds}`,
+  );
+  for (const holdings of byLimits.values()) {
+    for (let from = 0; from < holdings.length; from += TOKENS_AT_ONCE) {
+      yield holdings.slice(from, from + TOKENS_AT_ONCE);
+    }
+  }
+}
