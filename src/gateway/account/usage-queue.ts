@@ -3,6 +3,7 @@ import type { RequestCounts } from '../../domain/request-counts.ts';
 import type { Touch, UsageSink } from '../../domain/store.ts';
 import type { Token } from '../../domain/token.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { PartedMap } from '../../kernel/parted-map.ts';
 import { PeriodicFlush } from './periodic-flush.ts';
 
 export interface UsageQueueOptions {
@@ -17,8 +18,8 @@ export interface UsageQueueOptions {
 /** How many touches, or tokens' counts, go to the store in one call. */
 const BATCH = 1000;
 
-/** How many calls' counts may wait while the store is away; those of later intervals are then lost. */
-const COUNTS_MAX = 100;
+/** Of how many tokens counts may wait while the store is away, beside those of the first interval; those of later ones are then lost. */
+const OVER_MAX = 100_000;
 
 /** A window shorter than this many intervals is renewed by every use, so that a token in use cannot lapse. */
 const SHORT_WINDOW_INTERVALS = 4;
@@ -28,21 +29,36 @@ interface Use {
   requests: number;
 }
 
+/** An interval that is over. */
+interface Interval {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** How many tokens were used in it. */
+  readonly size: number;
+  /** What is still to be written. */
+  readonly uses: Iterator<[string, Use]>;
+}
+
 /**
- * Last use, and how often, off the hot path: notes that a token was used, and tells the store in batches. One token
- * waits once, however often it is used. A store that is away delays the writes; what no longer fits is dropped and
- * counted. How often is told when the interval is over; a process that dies takes that with it.
+ * Last use, and how often, off the hot path: notes that a token was used, and tells the store in batches, each made
+ * when its turn has come. One token waits once, however often it is used. A store that is away delays the writes; what
+ * no longer fits is dropped and counted. How often is told when the interval is over, or as many tokens were used as may
+ * wait; a process that dies takes that with it.
  */
 export class UsageQueue {
   readonly #sink: UsageSink;
   readonly #clock: Clock;
   readonly #options: UsageQueueOptions;
   /** Last use by token id, to be written. */
-  #waiting = new Map<string, number>();
+  readonly #waiting: PartedMap<number>;
   /** Tokens noted in this interval, which need no second write in it, by id. */
-  #noted = new Map<string, Use>();
-  /** Counts of intervals that are over, to be written. */
-  readonly #counted: RequestCounts[] = [];
+  #noted: PartedMap<Use>;
+  /** Intervals that are over, the first of which is being written. */
+  readonly #over: Interval[] = [];
+  /** How many tokens they are of. */
+  #overSize = 0;
+  /** The counts that are being written: the same again when the answer did not arrive. */
+  #counts: RequestCounts | null = null;
   #notedSince: number;
   #dropped = 0;
   readonly #flushing: PeriodicFlush;
@@ -51,6 +67,8 @@ export class UsageQueue {
     this.#sink = sink;
     this.#clock = clock;
     this.#options = options;
+    this.#waiting = new PartedMap(options.size);
+    this.#noted = new PartedMap(options.size);
     this.#notedSince = clock.monotonic();
     const { flushEvery } = options;
     this.#flushing = new PeriodicFlush(
@@ -83,7 +101,10 @@ export class UsageQueue {
       this.#dropped++;
       return;
     }
-    if (use === undefined) this.#noted.set(token.id, { requests: 1 });
+    if (use === undefined) {
+      if (this.#noted.size >= size) this.#endInterval();
+      this.#noted.set(token.id, { requests: 1 });
+    }
     this.#waiting.set(token.id, this.#clock.now());
   }
 
@@ -105,27 +126,45 @@ export class UsageQueue {
       this.#endInterval();
       this.#notedSince = now;
     }
-    return this.#waiting.size > 0 || this.#counted.length > 0;
+    return this.#waiting.size > 0 || this.#counts !== null || this.#over.length > 0;
   }
 
-  /** Puts what was counted with what waits to be written, and begins anew. */
+  /** Puts what was counted behind what waits to be written, where there is room for it, and begins anew. */
   #endInterval(): void {
-    const uses = [...this.#noted];
-    this.#noted = new Map();
-    const at = this.#clock.now();
-    for (let from = 0; from < uses.length && this.#counted.length < COUNTS_MAX; from += BATCH) {
-      const some = uses.slice(from, from + BATCH);
-      const tokens = some.map(([tokenId, { requests }]) => ({ tokenId, requests }));
-      this.#counted.push({ id: randomUUID(), at, tokens });
+    const { size } = this.#noted;
+    if (size === 0) return;
+    if (this.#overSize === 0 || this.#overSize + size <= OVER_MAX) {
+      this.#over.push({ at: this.#clock.now(), size, uses: this.#noted[Symbol.iterator]() });
+      this.#overSize += size;
     }
+    this.#noted = new PartedMap(this.#options.size);
   }
 
   async #write(): Promise<void> {
     await this.#writeTouches();
-    for (let counts = this.#counted[0]; counts !== undefined; counts = this.#counted[0]) {
-      await this.#sink.count(counts);
-      this.#counted.shift();
+    for (;;) {
+      this.#counts ??= this.#nextCounts();
+      if (this.#counts === null) return;
+      await this.#sink.count(this.#counts);
+      this.#counts = null;
     }
+  }
+
+  /** The next counts to write; null when there are none. */
+  #nextCounts(): RequestCounts | null {
+    for (let [first] = this.#over; first !== undefined; [first] = this.#over) {
+      const tokens: RequestCounts['tokens'][number][] = [];
+      while (tokens.length < BATCH) {
+        const use = first.uses.next();
+        if (use.done) break;
+        const [tokenId, { requests }] = use.value;
+        tokens.push({ tokenId, requests });
+      }
+      if (tokens.length > 0) return { id: randomUUID(), at: first.at, tokens };
+      this.#overSize -= first.size;
+      this.#over.shift();
+    }
+    return null;
   }
 
   async #writeTouches(): Promise<void> {

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
-import type { Dependency } from './known-token.ts';
+import { Dependency } from './known-token.ts';
+import { PartedLru } from './parted-lru.ts';
 
 /**
  * The marks by which a change of one user or agent reaches every cached token that was joined with it, without a
@@ -7,14 +7,11 @@ import type { Dependency } from './known-token.ts';
  * cleared too, so its tokens are read again rather than missed.
  */
 export class Dependencies {
-  readonly #marks: LRUCache<string, Dependency>;
+  readonly #marks: PartedLru<Dependency>;
 
   constructor(size: number) {
-    this.#marks = new LRUCache({
-      max: size,
-      dispose: (mark) => {
-        mark.current = false;
-      },
+    this.#marks = new PartedLru(size, (mark) => {
+      mark.current = false;
     });
   }
 
@@ -22,7 +19,7 @@ export class Dependencies {
   of(id: string): Dependency {
     let mark = this.#marks.get(id);
     if (mark === undefined) {
-      mark = { current: true };
+      mark = new Dependency();
       this.#marks.set(id, mark);
     }
     return mark;

@@ -1,8 +1,18 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Credential } from '../../domain/token.ts';
 
 /** A record that a cached token depends on; when it changes, everything read with it is read again. */
-export interface Dependency {
-  current: boolean;
+export class Dependency {
+  current = true;
+  #record: object | null = null;
+
+  /** The one that was read before, if it says the same: tokens of one owner then share one record in memory. */
+  one<R extends object>(read: R | null): R | null {
+    // What says the same has the same type.
+    if (isDeepStrictEqual(this.#record, read)) return this.#record as R | null;
+    this.#record = read;
+    return read;
+  }
 }
 
 /** A credential as the cache holds it, with what was compiled from it. */

@@ -1,11 +1,11 @@
-import { LRUCache } from 'lru-cache';
 import type { Change } from '../../domain/store.ts';
 import type { Credential } from '../../domain/token.ts';
 import { Dependencies } from './dependencies.ts';
 import { isCurrent, type KnownToken } from './known-token.ts';
+import { PartedLru } from './parted-lru.ts';
 
 export interface TokenCacheOptions {
-  /** How many tokens are held at the most; unknown secrets are held apart, a tenth as many. */
+  /** How many tokens are held at the most, about (`PartedLru`); unknown secrets are held apart, a tenth as many. */
   readonly size: number;
   /** For how long what was read is believed, in milliseconds. */
   readonly freshFor: number;
@@ -23,9 +23,9 @@ const DOUBTS_REMEMBERED = 100;
  * read, or later vouched for by the store (docs/adr/0020-freshness-by-version.md).
  */
 export class TokenCache {
-  readonly #known: LRUCache<string, KnownToken>;
+  readonly #known: PartedLru<KnownToken>;
   /** The monotonic time at which the store said that there is no such token. */
-  readonly #unknown: LRUCache<string, number>;
+  readonly #unknown: PartedLru<number>;
   readonly #dependencies: Dependencies;
   readonly #freshFor: number;
   readonly #negativeFreshFor: number;
@@ -37,8 +37,8 @@ export class TokenCache {
   readonly #vouchedBefore = new Map<number, number>();
 
   constructor(options: TokenCacheOptions) {
-    this.#known = new LRUCache({ max: options.size });
-    this.#unknown = new LRUCache({ max: Math.max(1, Math.ceil(options.size / 10)) });
+    this.#known = new PartedLru(options.size);
+    this.#unknown = new PartedLru(Math.max(1, Math.ceil(options.size / 10)));
     // An owner and an agent for each token: with fewer marks, tokens that stay would lose theirs to others.
     this.#dependencies = new Dependencies(2 * options.size);
     this.#freshFor = options.freshFor;
@@ -88,16 +88,23 @@ export class TokenCache {
       this.#unknown.set(hash, readAt);
       return null;
     }
-    const { userId, agentId } = credential.token;
+    const { token } = credential;
+    const owner = this.#dependencies.of(token.userId);
+    const agent = token.agentId === null ? null : this.#dependencies.of(token.agentId);
     const known: KnownToken = {
-      credential,
+      credential: {
+        ...credential,
+        owner: owner.one(credential.owner),
+        agent: agent?.one(credential.agent) ?? null,
+      },
       readAt,
       doubts: this.#doubts,
-      owner: this.#dependencies.of(userId),
-      agent: agentId === null ? null : this.#dependencies.of(agentId),
+      owner,
+      agent,
     };
     this.#unknown.delete(hash);
-    this.#known.set(hash, known);
+    // The text that the record holds anyway, not a second one.
+    this.#known.set(hash === token.hash ? token.hash : hash, known);
     return known;
   }
 

@@ -26,12 +26,6 @@ local function credentials(ids)
 end
 `;
 
-/** ARGV: the secret's index. */
-export const FIND_BY_HASH = script(
-  [...CREDENTIAL_KEYS, 'tokenHashes'],
-  `${CREDENTIAL} return credential(redis.call('HGET', tokenHashes, ARGV[1]))`,
-);
-
 /** The clock of the server of that key: seconds since the epoch, and microseconds. */
 export const TIME = bareScript(`return redis.call('TIME')`);
 

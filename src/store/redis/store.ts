@@ -37,6 +37,7 @@ import { ServerClock, timeFrom } from './server-clock.ts';
 import { askAllFacts, askFacts, type Wanted } from './server-facts.ts';
 import { RedisSlotSource } from './slot-source.ts';
 import { Subscription } from './subscription.ts';
+import { credentialOrNull, TokenLookUps } from './token-look-ups.ts';
 import { TOUCH } from './write-scripts.ts';
 
 export interface RedisStoreOptions extends ConnectionOptions {
@@ -84,6 +85,7 @@ class ConnectedStore implements RedisStore {
   readonly #committer: Committer;
   readonly #events: EventLog;
   readonly #requestHours: RequestHours;
+  readonly #lookUps: TokenLookUps;
   readonly #listeners = new Listeners();
 
   constructor(options: RedisStoreOptions) {
@@ -101,6 +103,7 @@ class ConnectedStore implements RedisStore {
     this.slots = new LeasedSlots(new RedisSlotSource(this.#connection, prefix), clock);
     this.#events = new EventLog(this.#connection, prefix);
     this.#requestHours = new RequestHours(this.#connection, prefix);
+    this.#lookUps = new TokenLookUps((hashes) => this.#run(reads.TOKENS_BY_HASH, ...hashes));
   }
 
   async firstAttempt(): Promise<void> {
@@ -110,8 +113,8 @@ class ConnectedStore implements RedisStore {
     this.#committer.finishSealed().catch(() => {});
   }
 
-  async findByHash(hash: string): Promise<Credential | null> {
-    return credentialOrNull(await this.#run(reads.FIND_BY_HASH, hash));
+  findByHash(hash: string): Promise<Credential | null> {
+    return this.#lookUps.find(hash);
   }
 
   async zones(): Promise<readonly Zone[]> {
@@ -320,10 +323,6 @@ class ConnectedStore implements RedisStore {
   async #all(records: keyof typeof reads.RECORDS): Promise<string[]> {
     return listFrom(await this.#run(reads.RECORDS[records])).map(textFrom);
   }
-}
-
-function credentialOrNull(reply: unknown): Credential | null {
-  return reply === null ? null : credentialFrom(storedCredentialFrom(reply));
 }
 
 function credentialsFrom(reply: unknown): Credential[] {

@@ -153,6 +153,36 @@ describe('how often a token was used', () => {
   });
 });
 
+describe('very many tokens', () => {
+  const many = Array.from({ length: 2_500 }, () => aToken(owner.id).token);
+  beforeEach(async () => {
+    await queue.close();
+    queue = new UsageQueue(sink, clock, { flushEvery: FLUSH, touchEvery: TOUCH, size: 1_000 });
+  });
+
+  it('are counted in calls of a thousand at the most, each token once', async () => {
+    for (const each of many) {
+      queue.note(each);
+      if (queue.depth === 1_000) await advance(FLUSH);
+    }
+    await queue.close();
+    expect(sink.counts.map(({ tokens }) => tokens.length)).toEqual([1_000, 1_000, 500]);
+    const counted = sink.counts.flatMap(({ tokens }) => tokens.map(({ tokenId }) => tokenId));
+    expect(counted.toSorted()).toEqual(many.map(({ id }) => id).toSorted());
+    expect(queue.dropped).toBe(0);
+  });
+
+  it('are not remembered for an interval: as many as may wait end it', async () => {
+    for (const each of many) {
+      queue.note(each);
+      if (queue.depth === 1_000) await advance(FLUSH);
+    }
+    await advance(FLUSH);
+    // A minute is not over, and yet the first two thousands were told.
+    expect(sink.counts).toHaveLength(2);
+  });
+});
+
 describe('while the store is away', () => {
   it('nothing that fits the queue is lost, and it is written when the store is back', async () => {
     queue.note(token);

@@ -1,0 +1,42 @@
+import { LRUCache } from 'lru-cache';
+import { partOf, partsFor } from '../../kernel/parts.ts';
+
+/**
+ * A bounded cache of what was used last, for very many entries: in parts, so that it never stops the event loop to
+ * make room (kernel/parts.ts). Each part forgets by itself what was used longest ago. Keys fall on the parts by
+ * chance, so a full part forgets while others have room: of 100,000 places about one in a hundred is not used.
+ */
+export class PartedLru<V extends {}> {
+  readonly #parts: readonly LRUCache<string, V>[];
+
+  /**
+   * @param max how many entries are held at the most, rounded up to a multiple of the number of parts
+   * @param dispose called with whatever leaves the cache or is replaced
+   */
+  constructor(max: number, dispose?: (value: V) => void) {
+    const parts = partsFor(max);
+    const options = { max: Math.ceil(max / parts), ...(dispose === undefined ? {} : { dispose }) };
+    this.#parts = Array.from({ length: parts }, () => new LRUCache<string, V>(options));
+  }
+
+  get size(): number {
+    return this.#parts.reduce((sum, part) => sum + part.size, 0);
+  }
+
+  /** The value, which counts as used now. */
+  get(key: string): V | undefined {
+    return this.#parts[partOf(key, this.#parts.length)]?.get(key);
+  }
+
+  set(key: string, value: V): void {
+    this.#parts[partOf(key, this.#parts.length)]?.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#parts[partOf(key, this.#parts.length)]?.delete(key);
+  }
+
+  clear(): void {
+    for (const part of this.#parts) part.clear();
+  }
+}
