@@ -3,9 +3,9 @@ import type { RejectionCode } from '../../../domain/rejection.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { StageTimes } from '../../stage-times.ts';
 import { AnswerWriter } from './answer-writer.ts';
+import { ClientReading } from './client-reading.ts';
 import { FastExchange } from './exchange.ts';
 import type { FastOptions } from './options.ts';
-import { readInto } from './read-into.ts';
 import { type Reading, RequestReader } from './request-reader.ts';
 
 /** What a connection tells the server. */
@@ -25,8 +25,6 @@ const MOST_PIECES = 8;
 const SMALL_BYTES = 1_024;
 /** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
-/** What every plain connection is read into, one after the other: who needs bytes for longer copies them. */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * A client's connection: takes its requests one after the other, and reads no further than one. At the first bytes
@@ -41,6 +39,7 @@ export class ClientConnection {
   /** Bytes of the request's body that are still to come. */
   bodyLeft = 0;
   isGone = false;
+  readonly #incoming: ClientReading;
   readonly #owner: ClientOwner;
   #options: FastOptions;
   /** What to go by when the request under way is over, where that is something else. */
@@ -56,13 +55,12 @@ export class ClientConnection {
   #sealed = false;
   /** The last answer is out, and the client is given time to read it. */
   #lingering = false;
-  /** Somebody else's, who reads the socket as any other. */
-  #handedOver = false;
   /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
   #waitingSince: number | null = null;
 
   constructor(accepted: Socket, owner: ClientOwner, options: FastOptions) {
-    const socket = readInto(accepted, { buffer: READ_BUFFER, callback: this.#onRead }) ?? accepted;
+    this.#incoming = new ClientReading(accepted, this.#onBytes);
+    const { socket } = this.#incoming;
     this.socket = socket;
     this.writer = new AnswerWriter(socket);
     this.peer = socket.remoteAddress ?? '';
@@ -70,8 +68,6 @@ export class ClientConnection {
     this.#owner = owner;
     this.#options = options;
     this.#reader = new RequestReader(options.rules, options.limits.headSize);
-    if (socket === accepted) socket.on('data', this.#onData);
-    else socket.resume();
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
@@ -156,33 +152,25 @@ export class ClientConnection {
     } else if (waited > idleTimeoutMs) this.socket.destroySoon();
   }
 
-  /** @param length bytes that stand in `READ_BUFFER` until this returns */
-  #onRead = (length: number): boolean => {
-    const bytes = READ_BUFFER.subarray(0, length);
-    if (this.#handedOver) return this.socket.push(Buffer.from(bytes));
-    // A body is written later than it is read, maybe.
-    this.#onData(this.bodyLeft > 0 ? Buffer.from(bytes) : bytes);
-    if (this.#bytes?.buffer === READ_BUFFER.buffer) this.#bytes = Buffer.from(this.#bytes);
-    return true;
-  };
-
-  #onData = (bytes: Buffer): void => {
+  #onBytes = (bytes: Buffer): void => {
     if (this.#lingering) return;
     const rest = this.bodyLeft > 0 ? this.#takeBody(bytes) : bytes;
     if (rest === null || (this.#sealed && this.#exchange !== null)) return;
     this.#bytes = this.#bytes === null ? rest : Buffer.concat([this.#bytes, rest]);
     if (this.#exchange !== null) this.socket.pause();
     else this.#read();
+    if (this.#bytes !== null) this.#bytes = this.#incoming.kept(this.#bytes);
   };
 
   /** @returns what is not the body's, or null */
   #takeBody(bytes: Buffer): Buffer | null {
     const isAll = bytes.length <= this.bodyLeft;
-    const part = isAll ? bytes : bytes.subarray(0, this.bodyLeft);
+    const part = this.#incoming.toWrite(isAll ? bytes : bytes.subarray(0, this.bodyLeft));
     const rest = isAll ? null : bytes.subarray(this.bodyLeft);
     this.bodyLeft -= part.length;
     if (this.bodyLeft === 0) this.#waitingSince = null;
     const flowing = this.#exchange?.upload(part) ?? true;
+    this.#incoming.written(part, this.#exchange?.holdsBody ?? false);
     if (!flowing && this.bodyLeft > 0) this.socket.pause();
     return rest;
   }
@@ -258,26 +246,23 @@ export class ClientConnection {
       times: new StageTimes(),
       trace: this.#reader.startTrace(requestId),
     };
-    const body = bodyEnd > end ? keptPart(bytes, end, bodyEnd) : null;
+    const body = bodyEnd > end ? this.#incoming.toWrite(bytes.subarray(end, bodyEnd)) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);
     this.#exchange = exchange;
     this.#options.pipeline.enter(exchange);
+    if (body !== null) this.#incoming.written(body, exchange.holdsBody);
   }
 
   /** Gives the connection to whoever can judge what has come, as if nothing had been read. */
   #handOver(bytes: Buffer): void {
-    const { socket } = this;
     this.#letGo();
-    this.#handedOver = true;
-    socket.pause();
-    socket.unshift(keptPart(bytes, 0, bytes.length));
+    this.#incoming.handOver(bytes);
     this.#owner.handedOver(this);
-    socket.resume();
+    this.socket.resume();
   }
 
   #letGo(): void {
     this.#bytes = null;
-    this.socket.off('data', this.#onData);
     this.socket.off('drain', this.#onDrain);
     this.socket.off('end', this.#onEnd);
     this.socket.off('error', this.#onError);
@@ -334,10 +319,4 @@ export class ClientConnection {
     this.socket.end();
     this.resume();
   }
-}
-
-/** A part of what was read, that stays as it is. */
-function keptPart(bytes: Buffer, start: number, end: number): Buffer {
-  const part = bytes.subarray(start, end);
-  return bytes.buffer === READ_BUFFER.buffer ? Buffer.from(part) : part;
 }

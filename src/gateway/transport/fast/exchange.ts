@@ -92,6 +92,11 @@ export class FastExchange implements Exchange, AnswerListener {
     return false;
   }
 
+  /** Whether what came last of the body is still needed where it stands. */
+  get holdsBody(): boolean {
+    return (this.#body?.isWaiting ?? false) || (this.#attempts.connection?.isBehind ?? false);
+  }
+
   /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
   giveUp(code: RejectionCode): void {
     if (this.#phase === 'answered' || this.#phase === 'over') return;

@@ -16,6 +16,11 @@ export class RequestBody {
     this.received = first === null ? 0 : first.length;
   }
 
+  /** Whether some of it is kept. */
+  get isWaiting(): boolean {
+    return this.#waiting !== null;
+  }
+
   /** Keeps more of it. */
   keep(bytes: Buffer): void {
     this.#waiting = this.#waiting === null ? bytes : Buffer.concat([this.#waiting, bytes]);

@@ -3,11 +3,9 @@ import type { RejectionCode } from '../../../domain/rejection.ts';
 import { agedEarly, type TargetOptions } from '../../forward/target.ts';
 import { isRefusedAddress } from '../../forward/target-lookup.ts';
 import { certificateFault } from '../../forward/target-tls.ts';
-import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { type Destination, dial } from './dial.ts';
-import { giveBack } from './spent-bytes.ts';
 
 /** What a connection tells its pool. */
 export interface ConnectionOwner {
@@ -88,7 +86,7 @@ export class UpstreamConnection {
     this.#socket.write(head, 'latin1');
     const flowing = this.#socket.write(body);
     this.#socket.uncork();
-    return this.#isTaken(body) || flowing;
+    return flowing || !this.isBehind;
   }
 
   /** Writes more of the body. @returns as `send` does */
@@ -96,18 +94,13 @@ export class UpstreamConnection {
     this.#requestComplete = complete;
     this.#waitingSince = null;
     const flowing = this.#socket.write(body);
-    return this.#isTaken(body) || flowing;
+    // What the system has taken may have been large enough for the socket to ask for a pause.
+    return flowing || !this.isBehind;
   }
 
-  /**
-   * Gives the memory of a written piece of a body back, unless the system is still to read from it. A piece that it has
-   * taken may have been large enough for the socket to ask for a pause: there is nothing to wait for.
-   */
-  #isTaken(body: Buffer): boolean {
-    const taken = this.#socket.writableLength === 0;
-    if (taken) giveBack(body);
-    else bodyTurnover.passed(body.length);
-    return taken;
+  /** Whether the system is still to read from what was written. */
+  get isBehind(): boolean {
+    return this.#socket.writableLength > 0;
   }
 
   /** Keeps the bytes that `data` brought from being read into again. @returns how large their buffer is */
