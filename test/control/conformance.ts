@@ -107,9 +107,12 @@ interface Known {
   readonly method: string;
   readonly operationId: string;
   /** By status; null for answers without a body. */
-  readonly validators: ReadonlyMap<number, ValidateFunction | null>;
-  readonly error: ValidateFunction;
+  readonly validators: ReadonlyMap<number, Compiled | null>;
+  readonly error: Compiled;
 }
+
+/** Compiles a schema when it is first asked for: most tests get a few of hundreds of answers. */
+type Compiled = () => ValidateFunction;
 
 function held(
   documents: readonly Document[],
@@ -129,7 +132,7 @@ function held(
     }
     if (validator === null)
       return text === '' || text === '{}' ? [] : [`${found.operationId} answers a body`];
-    const check = validator ?? found.error;
+    const check = (validator ?? found.error)();
     if (check(JSON.parse(text))) return [];
     return (check.errors ?? []).map(
       ({ instancePath, message }) =>
@@ -147,7 +150,13 @@ function mostSpecific(known: readonly Known[]): Known | undefined {
 
 function operationsOf(each: Document, name: string, ajv: Ajv | Ajv2020): readonly Known[] {
   ajv.addSchema({ ...each, $id: name });
-  const compiled = (pointer: string) => ajv.compile({ $ref: `${name}#${pointer}` });
+  const compiled = (pointer: string): Compiled => {
+    let validate: ValidateFunction | undefined;
+    return () => {
+      validate ??= ajv.compile({ $ref: `${name}#${pointer}` });
+      return validate;
+    };
+  };
   const error = compiled('/components/schemas/Error');
   return Object.entries(each.paths).flatMap(([path, methods]) =>
     ['get', 'post', 'put', 'delete'].flatMap((method): Known[] => {

@@ -7,6 +7,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Serving, serve } from '../../src/cli/serve.ts';
@@ -157,6 +158,8 @@ describe.skipIf(!hasPrometheus)(
             }),
           }),
         ]);
+        // Often enough for every scrape, and the processor is left to others.
+        await after(20);
       }
     }
 

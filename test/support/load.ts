@@ -1,5 +1,9 @@
 /** Clients that ask one request after the other, each over one connection that it keeps as long as it may. */
 import { Agent, request } from 'node:http';
+import { setTimeout as after } from 'node:timers/promises';
+
+/** Between the requests of one client: enough of them are under way at any moment, and the processor is left to others. */
+const PAUSE_MS = 5;
 
 export interface Answered {
   readonly status: number;
@@ -47,7 +51,10 @@ export function oneConnection(): Agent {
 export function keepAsking(clients: number, turn: (client: number) => Promise<void>): () => Promise<void> {
   let going = true;
   const run = async (client: number) => {
-    while (going) await turn(client);
+    while (going) {
+      await turn(client);
+      await after(PAUSE_MS);
+    }
   };
   const all = Promise.all(Array.from({ length: clients }, (_, client) => run(client)));
   return async () => {

@@ -40,12 +40,7 @@ export class TollgateProcess {
     writeFileSync(file, yaml);
     const [program = process.execPath, ...before] = [...command, process.execPath];
     this.child = spawn(program, [...before, MAIN, 'serve', '--config', file, ...words], {
-      env: {
-        ...process.env,
-        TOLLGATE_BOOTSTRAP_TOKEN: BOOTSTRAP_SECRET,
-        // Most of what a start costs is reading TypeScript, which is the same each time.
-        NODE_COMPILE_CACHE: path.join(tmpdir(), 'tollgate-compile-cache'),
-      },
+      env: { ...process.env, TOLLGATE_BOOTSTRAP_TOKEN: BOOTSTRAP_SECRET },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(this.child);

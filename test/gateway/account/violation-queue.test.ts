@@ -274,10 +274,10 @@ describe('telling once', () => {
   it('tells each token, and each endpoint of a token, for itself', async () => {
     const queue = aQueue();
     const other = credentialOf('another');
-    for (const of of [credential, other]) {
-      queue.note(arrival, outside(of));
-      queue.note(arrival, limited('token', of, 'users'));
-      queue.note(arrival, limited('token', of, 'apps'));
+    for (const each of [credential, other]) {
+      queue.note(arrival, outside(each));
+      queue.note(arrival, limited('token', each, 'users'));
+      queue.note(arrival, limited('token', each, 'apps'));
     }
     await queue.flush();
     expect(await events()).toHaveLength(6);
