@@ -4,7 +4,7 @@
  * or TEST_REDIS_SERVER.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type FleetExtent, type FleetRow, measureGateways } from './fleet/gateways.ts';
+import { type FleetExtent, type FleetRow, HIT_US, measureGateways, type Refusing } from './fleet/gateways.ts';
 import { LEDGER_HEAD, measureLedgers } from './fleet/ledger.ts';
 import { MAXIMA, SCENARIOS } from './fleet/scenarios.ts';
 import { describeMachine } from './machine.ts';
@@ -28,8 +28,11 @@ const HEAD = [
   'of it',
   'refused',
   'commands/admitted',
+  'leases asked for/admitted',
+  'commands while all are refused',
   'commands/refused',
   'p99 of limit µs',
+  `limit ≤ ${HIT_US} µs`,
 ];
 
 const options = new Command('npm run bench:fleet --')
@@ -86,10 +89,20 @@ function format(rows: readonly FleetRow[]): string {
       shareUsed(row),
       String(row.refused),
       row.callsPerAdmitted.toFixed(4),
-      row.callsPerRefused?.toFixed(6) ?? '–',
+      (row.askedRedis / row.admitted).toFixed(4),
+      ...whileRefusing(row.refusing),
       `≤ ${row.limitP99Us.toFixed(0)}`,
+      `${(row.hits * 100).toFixed(2)} %`,
     ]),
   );
+}
+
+/** All that Redis ran meanwhile and what it would have run anyway; and what is left of that for a refused request. */
+function whileRefusing(refusing: Refusing | null): string[] {
+  if (refusing === null) return ['–', '–'];
+  const { refused, calls, background, leaseAsks } = refusing;
+  const beyond = (calls - background) / refused;
+  return [`${calls}, background ${background.toFixed(0)}, for leases ${leaseAsks}`, `${beyond.toFixed(6)}`];
 }
 
 /** What was admitted of the maximum, and why that says nothing where it does not. */

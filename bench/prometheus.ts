@@ -56,6 +56,13 @@ export class Samples {
     return counts.find(([, count]) => count >= total * part)?.[0] ?? Number.POSITIVE_INFINITY;
   }
 
+  /** What part of a histogram's observations took no longer than one of its bounds, from 0 to 1; NaN where there were none. */
+  within(name: string, labels: Labels, bound: number, since: Samples | null = null): number {
+    const count = (le: number) =>
+      (this.buckets(name, labels).get(le) ?? 0) - (since?.buckets(name, labels).get(le) ?? 0);
+    return count(bound) / count(Number.POSITIVE_INFINITY);
+  }
+
   /** The running sums of a histogram, by upper bound. */
   buckets(name: string, labels: Labels): Map<number, number> {
     const sums = new Map<number, number>();

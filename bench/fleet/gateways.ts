@@ -1,4 +1,5 @@
 /** What one budget for a fleet of whole gateways comes to: `tollgate serve`, over HTTP, on one Redis. */
+import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { newId } from '../../src/domain/ids.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
@@ -36,14 +37,34 @@ export interface FleetRow {
   readonly usedUp: boolean;
   /** How many windows were open meanwhile: more than one where the machine was too slow to end in time. */
   readonly windows: number;
-  /** Scripts that Redis ran for an admitted request, and for a refused one once all are refused; null where none was. */
+  /** Scripts that Redis ran for an admitted request, whatever they were for. */
   readonly callsPerAdmitted: number;
-  readonly callsPerRefused: number | null;
+  /** What it cost once all were refused; null where there was too little load. */
+  readonly refusing: Refusing | null;
   /** 99 of 100 requests spent no longer in the stage limit, at the slowest gateway: the bound of a bucket, µs. */
   readonly limitP99Us: number;
+  /** What part of the requests spent no longer than `HIT_US` in the stage limit, at the slowest gateway: 0 to 1. */
+  readonly hits: number;
   /** Questions for leases while the budget was spent. */
   readonly askedRedis: number;
 }
+
+/** A phase in which every request was refused. */
+export interface Refusing {
+  readonly refused: number;
+  /** Scripts that Redis ran meanwhile. */
+  readonly calls: number;
+  /** Scripts that the same gateways run in as long when nobody asks anything. */
+  readonly background: number;
+  /** Questions for leases among them, as the gateways count them. */
+  readonly leaseAsks: number;
+}
+
+/** A request that is answered from a lease should spend no longer than this in the stage limit, in µs: a bound of its histogram. */
+export const HIT_US = 20;
+
+/** For how long nobody asks anything while what the gateways do by themselves is counted, in seconds. */
+const IDLE_SECONDS = 10;
 
 /** Which parts of the window are measured: until the budget should be used up, and when all should be refused. */
 const SPENDING = 0.65;
@@ -70,7 +91,8 @@ export async function measureGateways(extent: FleetExtent): Promise<FleetRow[]> 
     for (let at = 0; at < extent.gateways; at++)
       gateways.push(new TollgateProcess(config, ['--role', 'gateway']));
     await Promise.all(gateways.map((gateway) => gateway.ready()));
-    const fleet: Fleet = { raw, upstream, loads, gateways, extent, secrets };
+    const backgroundPerSecond = await callsWhileIdle(raw, Math.min(IDLE_SECONDS, extent.window));
+    const fleet: Fleet = { raw, upstream, loads, gateways, extent, secrets, backgroundPerSecond };
     const rows: FleetRow[] = [];
     for (const scenario of extent.scenarios)
       for (const max of extent.maxima) rows.push(await measure(fleet, scenario, max));
@@ -81,6 +103,13 @@ export async function measureGateways(extent: FleetExtent): Promise<FleetRow[]> 
     raw.disconnect();
     await redis.stop();
   }
+}
+
+/** Scripts a second of gateways that nobody asks anything. */
+async function callsWhileIdle(raw: Redis, seconds: number): Promise<number> {
+  const [before, since] = [await scriptCalls(raw), performance.now()];
+  await setTimeout(seconds * 1000);
+  return ((await scriptCalls(raw)) - before) / ((performance.now() - since) / 1000);
 }
 
 function module(name: string): URL {
@@ -94,6 +123,7 @@ interface Fleet {
   readonly gateways: readonly TollgateProcess[];
   readonly extent: FleetExtent;
   readonly secrets: ReadonlyMap<Scenario, readonly string[]>;
+  readonly backgroundPerSecond: number;
 }
 
 async function measure(fleet: Fleet, scenario: Scenario, max: number): Promise<FleetRow> {
@@ -102,11 +132,19 @@ async function measure(fleet: Fleet, scenario: Scenario, max: number): Promise<F
   const secrets = fleet.secrets.get(scenario) ?? [];
   const [callsBefore, before] = [await scriptCalls(raw), await scrapeAll(fleet)];
   const startedAt = performance.now();
+  const seconds = () => (performance.now() - startedAt) / 1000;
   const spent = await askAll(fleet, path, secrets, extent.window * SPENDING);
   const [callsBetween, between] = [await scriptCalls(raw), await scrapeAll(fleet)];
-  const left = extent.window * ENDS - (performance.now() - startedAt) / 1000;
+  const refusingSince = seconds();
+  const left = extent.window * ENDS - refusingSince;
   const refused = left < SHORTEST ? NOTHING : await askAll(fleet, path, secrets, left);
-  const callsAfter = await scriptCalls(raw);
+  const [callsAfter, after] = [await scriptCalls(raw), await scrapeAll(fleet)];
+  const refusing = {
+    refused: refused.refused,
+    calls: callsAfter - callsBetween,
+    background: (seconds() - refusingSince) * fleet.backgroundPerSecond,
+    leaseAsks: sum(after, leaseAsks) - sum(between, leaseAsks),
+  };
   const admitted = await upstream.ask('asked', path);
   const windows = new Set([...spent.resets, ...refused.resets]).size;
   if (admitted > max * windows)
@@ -120,8 +158,9 @@ async function measure(fleet: Fleet, scenario: Scenario, max: number): Promise<F
     usedUp,
     windows,
     callsPerAdmitted: (callsBetween - callsBefore) / spent.admitted,
-    callsPerRefused: usedUp ? (callsAfter - callsBetween) / refused.refused : null,
+    refusing: usedUp ? refusing : null,
     limitP99Us: Math.max(...between.map((each, at) => limitP99(each, before[at] ?? null))) * 1e6,
+    hits: Math.min(...between.map((each, at) => hits(each, before[at] ?? null))),
     askedRedis: sum(between, leaseAsks) - sum(before, leaseAsks),
   };
 }
@@ -136,6 +175,10 @@ function sum<T>(all: readonly T[], of: (each: T) => number): number {
 
 function limitP99(samples: Samples, since: Samples | null): number {
   return samples.bound('tollgate_stage_duration_seconds', { stage: 'limit' }, 0.99, since);
+}
+
+function hits(samples: Samples, since: Samples | null): number {
+  return samples.within('tollgate_stage_duration_seconds', { stage: 'limit' }, HIT_US / 1e6, since);
 }
 
 function scrapeAll({ gateways }: Fleet): Promise<Samples[]> {

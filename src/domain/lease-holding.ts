@@ -2,11 +2,11 @@ import type { Clock } from '../kernel/clock.ts';
 import {
   demand,
   type Grant,
-  halfMark,
   type LeaseRequest,
   leaseLifetimeMs,
   measured,
   type Rate,
+  renewMark,
   windowMs,
 } from './lease.ts';
 import type { Spend, Spent } from './limit-ledger.ts';
@@ -171,10 +171,10 @@ export class Holding {
     return this.#demandAt(now) > 0;
   }
 
-  /** Whether to ask for more of it along with others: half of what was leased is gone, or soon too old. */
+  /** Whether to ask for more of it along with others: some of what was leased is spent, or it is too old. */
   isLow(clock: Clock): boolean {
     if (this.asking || this.next !== null) return false;
-    return this.lease === null || this.lease.left <= halfMark(this.lease.size) || !this.lease.isAlive(clock);
+    return this.lease === null || this.lease.left <= renewMark(this.lease.size) || !this.lease.isAlive(clock);
   }
 
   learn({ all, own, granted }: Grant): void {

@@ -79,7 +79,7 @@ const AWAY = 4;
 /** Of what is reported as left of a window only so much is believed, since clocks do not tick alike. */
 const CLOCK_RATE = 0.999;
 
-/** What one question may take ahead of need, for all its tokens, of an endpoint of which `all` are leased. */
+/** How much one question may take ahead of need, for all its tokens together, of an endpoint of which `all` are leased. */
 export function aheadOfNeed({ max }: LimitedEndpoint, all: number): number {
   return max - all < TOO_LITTLE_LEFT ? 0 : Math.floor((max - all) / PART_OF_LEFT);
 }
@@ -148,8 +148,8 @@ export function lowMark(size: number): number {
   return Math.floor(size / 4);
 }
 
-/** How much of a lease is left when the next one is asked for along with others. */
-export function halfMark(size: number): number {
+/** How much of a lease is left when the next one is asked for along with those of others. */
+export function renewMark(size: number): number {
   return Math.floor((size * 3) / 4);
 }
 

@@ -1,10 +1,10 @@
 /**
- * Upper bounds of the buckets of every duration, in seconds: fine where the gate's own work lies (a p99 of 200 µs is
- * told from one of 150 or 300), coarse up to a minute, which is where upstreams are given up.
+ * Upper bounds of the buckets of every duration, in seconds: fine where the gate's own work lies (a stage of
+ * 5 µs is told from one of 10 or 20, and a p99 of 200 µs from one of 150 or 300), coarse up to a minute, which is where upstreams are given up.
  */
 export const DURATION_BOUNDS: readonly number[] = [
-  0.000_02, 0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
-  0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60,
+  0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_15, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.005,
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60,
 ];
 
 const BOUNDS_MS = Float64Array.from(DURATION_BOUNDS, (seconds) => seconds * 1000);

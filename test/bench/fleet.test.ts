@@ -13,6 +13,8 @@ it('a fleet of whole gateways admits no more than the maximum, counted by the up
   expect(row?.admitted).toBeLessThanOrEqual(50 * (row?.windows ?? 0));
   expect(row?.refused).toBeGreaterThan(0);
   expect(row?.askedRedis).toBeGreaterThan(0);
+  // Nobody asks for leases where it is known that the budget is spent.
+  if (row?.usedUp) expect(row.refusing?.leaseAsks).toBe(0);
 }, 90_000);
 
 it('scripts are counted from what Redis tells', () => {
@@ -39,4 +41,5 @@ it('a scrape is read by name and labels, and a histogram by the bound below whic
   expect(after.bound('t_seconds', { stage: 'limit' }, 0.99, before)).toBe(0.1);
   expect(after.bound('t_seconds', { stage: 'limit' }, 1, before)).toBe(1);
   expect(after.bound('t_seconds', { stage: 'zone' }, 0.99)).toBeNaN();
+  expect(after.within('t_seconds', { stage: 'limit' }, 0.1, before)).toBe(0.99);
 });

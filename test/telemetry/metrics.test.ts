@@ -11,7 +11,7 @@ import { StoreCalls } from '../../src/telemetry/store-calls.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { metricsOf } from '../support/metrics.ts';
 
-const decimal = (bound: number) => bound.toFixed(5).replace(/\.?0+$/, '');
+const decimal = (bound: number) => bound.toFixed(6).replace(/\.?0+$/, '');
 
 function gatewaySources(): GatewaySources {
   const requests = new RequestMeasures();

@@ -1,11 +1,11 @@
 import { type Endpoint, isLimited } from '../../domain/endpoint.ts';
 import type { LimitLedger, Spend, Spent } from '../../domain/limit-ledger.ts';
 import { percentageFor, shareOf } from '../../domain/share.ts';
-import { StoreAway } from '../../domain/store.ts';
 import type { Credential } from '../../domain/token.ts';
 import { windowEnd } from '../../domain/window.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { BehindBreaker } from './behind-breaker.ts';
 
 /** What to do with a request when the store that holds the budgets is away. */
 export type OnStoreAway = 'local' | 'deny' | 'allow';
@@ -23,11 +23,10 @@ export type LimitVerdict = Spent | 'unlimited' | 'store-away';
 
 /** The limit stage: counts a request against the endpoint's maximum and the token's share of it. */
 export class LimitStage {
-  readonly #ledger: LimitLedger;
+  readonly #ledger: BehindBreaker<Spend, LimitVerdict>;
   /** Counts in this process while the store is away. */
   readonly #fallback: LimitLedger;
   readonly #clock: Clock;
-  readonly #breaker: Breaker;
   readonly #options: LimitStageOptions;
 
   constructor(
@@ -37,10 +36,13 @@ export class LimitStage {
     breaker: Breaker,
     options: LimitStageOptions,
   ) {
-    this.#ledger = ledger;
+    this.#ledger = new BehindBreaker<Spend, LimitVerdict>(breaker, {
+      here: (spend) => ledger.spendHere(spend),
+      ask: (spend) => ledger.spend(spend),
+      withoutStore: (spend) => this.#withoutStore(spend),
+    });
     this.#fallback = fallback;
     this.#clock = clock;
-    this.#breaker = breaker;
     this.#options = options;
   }
 
@@ -51,25 +53,7 @@ export class LimitStage {
     const share = shareOf(endpoint.max, percentage);
     if (share === 0) return this.#nothing(endpoint);
     const spend: Spend = { endpoint, tokenId: credential.token.id, share };
-    if (this.#breaker.open) {
-      // What is leased is spent first. Only who would ask the store may use up the trial.
-      const here = this.#ledger.spendHere(spend);
-      if (here !== null) return here;
-      if (!this.#breaker.allows()) return this.#withoutStore(spend);
-    }
-    const spent = this.#ledger.spend(spend);
-    if (!(spent instanceof Promise)) return spent;
-    return spent.then(
-      (answer) => {
-        this.#breaker.succeeded();
-        return answer;
-      },
-      (error: unknown) => {
-        if (!(error instanceof StoreAway)) throw error;
-        this.#breaker.failed(error.message);
-        return this.#withoutStore(spend);
-      },
-    );
+    return this.#ledger.ask(spend);
   }
 
   /** A share of 0 % is a refusal that needs no count. */
