@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Store } from '../domain/store.ts';
+import type { Management, Store } from '../domain/store.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { type EmbeddedStoreOptions, openEmbeddedStore } from '../store/embedded/store.ts';
 import type { RedisTls } from '../store/redis/client.ts';
@@ -39,6 +39,7 @@ export async function openStore(
   const opened = await openRedisStore({
     url: store.url,
     prefix: store.prefix,
+    identity: store.identity,
     commandTimeoutMs: store.commandTimeout,
     durability: { file, replicas, timeoutMs },
     tls,
@@ -52,5 +53,15 @@ export async function openStore(
     throw new Error(`The store cannot be used: ${trouble}`);
   }
   for (const { line } of await opened.fitness()) log.warn({ component: 'store' }, line);
+  if (await holdsNoToken(opened)) log.warn({ component: 'store' }, HOLDS_NO_TOKEN);
   return opened;
+}
+
+/** Of a Redis that was emptied nothing else is to be seen by who starts on it. */
+export const HOLDS_NO_TOKEN =
+  'Redis holds no token, so this is a new installation: if there was one, stop, and give Redis back what it held; store.identity refuses to start on anything else';
+
+/** @throws StoreAway */
+export async function holdsNoToken(store: Management): Promise<boolean> {
+  return (await store.tokens(null, 1)).items.length === 0;
 }

@@ -173,6 +173,13 @@ export const store = z.discriminatedUnion(
       prefix: word('1 to 32 letters, digits and any of : . _ -', /^[A-Za-z0-9:._-]{1,32}$/)
         .prefault('tg:')
         .describe('What every key in Redis begins with.'),
+      identity: orNull(
+        word('the identity that tollgate doctor tells', /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+      )
+        .prefault(null)
+        .describe(
+          'Which data Redis must hold, by the identity that tollgate doctor tells; null for what is found at the start.',
+        ),
       commandTimeout: duration('10ms', '10s')
         .prefault('250ms')
         .describe('How long one command may take before the store counts as away.'),

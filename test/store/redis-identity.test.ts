@@ -94,6 +94,54 @@ describe('a Redis that lost its data', () => {
   });
 });
 
+describe('a process that is told which data it is for', () => {
+  const another = '3f0c1c0e-6a55-4c1b-9d38-0a7b1f0a2d11';
+
+  it('works with that data', async () => {
+    const server = await aServer();
+    const { store, token } = await aGateway(server.url);
+    const { store: told, log } = await open(server.url, 5_000, { identity: store.identity });
+    expect((await told.findByHash(token.hash))?.token.id).toBe(token.id);
+    expect(await told.trouble()).toBeNull();
+    expect(log).toEqual([]);
+  });
+
+  it.each([
+    ['was emptied', true],
+    ['is of another installation', false],
+  ])(
+    'takes a Redis that %s for one that is away, from its start, and writes nothing to it',
+    async (_, isEmpty) => {
+      const server = await aServer();
+      const raw = rawClient(server.url);
+      const { token, user } = await aGateway(server.url);
+      if (isEmpty) await raw.flushall();
+      const before = await raw.dbsize();
+      const { store, log } = await open(server.url, 5_000, { identity: another });
+      expect(await store.trouble()).toMatch(LOST);
+      await expect(store.findByHash(token.hash)).rejects.toThrow(StoreAway);
+      await expect(store.commit([{ put: 'user', user }])).rejects.toThrow(/what store\.identity names/);
+      expect(await raw.dbsize()).toBe(before);
+      expect(await raw.get(IDENTITY)).not.toBe(another);
+      expect(log).toEqual([expect.stringMatching(LOST)]);
+    },
+  );
+
+  it('serves as soon as it is given the data', async () => {
+    const server = await aServer();
+    const { token } = await aGateway(server.url);
+    const raw = rawClient(server.url);
+    const identity = (await raw.get(IDENTITY)) ?? '';
+    await raw.rename(IDENTITY, 'elsewhere');
+    const { store, logged } = await open(server.url, 5_000, { identity });
+    await expect(store.findByHash(token.hash)).rejects.toThrow(LOST);
+    await raw.rename('elsewhere', IDENTITY);
+    await expect(store.findByHash(token.hash)).rejects.toThrow(LOST);
+    await logged(/answers again/);
+    expect((await store.findByHash(token.hash))?.token.id).toBe(token.id);
+  });
+});
+
 describe('the identity of the data', () => {
   it('is one, however many stores open an empty database at the same time, and is never changed', async () => {
     const server = await aServer();

@@ -5,8 +5,9 @@ import type { Config } from '../../config/config.ts';
 import type { Management } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { openEmbeddedStore } from '../../store/embedded/store.ts';
-import { openRedisStore } from '../../store/redis/store.ts';
+import { openRedisStore, type RedisStore } from '../../store/redis/store.ts';
 import { holdsAdministrator } from '../bootstrap.ts';
+import { HOLDS_NO_TOKEN, holdsNoToken } from '../open-store.ts';
 import { doubtful, type Finding, ok, unfit } from './finding.ts';
 
 /** Less room than this beside the database is soon none, in bytes. */
@@ -18,12 +19,13 @@ export function checkStore(store: Config['store'], clock: Clock): Promise<readon
 }
 
 async function checkRedis(
-  { url, prefix, commandTimeout }: Extract<Config['store'], { kind: 'redis' }>,
+  { url, prefix, identity, commandTimeout }: Extract<Config['store'], { kind: 'redis' }>,
   clock: Clock,
 ): Promise<readonly Finding[]> {
   const store = await openRedisStore({
     url,
     prefix,
+    identity,
     commandTimeoutMs: commandTimeout,
     clock,
     // What it would log is among the findings.
@@ -36,11 +38,21 @@ async function checkRedis(
     const fitness = findings.map(({ severity, line }) => ({ severity, about: 'store', line }));
     return [
       ...(fitness.length === 0 ? [ok('store', 'Redis is fit to be the store')] : fitness),
+      ...(await checkData(store, identity)),
       ...(await checkOwner(store)),
     ];
   } finally {
     await store.close();
   }
+}
+
+/** Which data it holds, and whether it holds any. */
+async function checkData(store: RedisStore, wanted: string | null): Promise<readonly Finding[]> {
+  const which =
+    wanted === null
+      ? `Its data has the identity ${store.identity}: set store.identity to that, and no process starts on other data`
+      : 'It holds the data that store.identity names';
+  return [ok('store', which), ...((await holdsNoToken(store)) ? [doubtful('store', HOLDS_NO_TOKEN)] : [])];
 }
 
 async function checkFile(path: string, clock: Clock): Promise<readonly Finding[]> {

@@ -18,10 +18,12 @@ export interface ConnectionOptions {
   readonly blockedMs?: number;
   /** What every key begins with. Has no braces, which would move the hash tags of Redis Cluster. */
   readonly prefix: string;
+  /** The identity that the data must have (docs/adr/0057-which-data.md); null for whatever is met first. */
+  readonly identity?: string | null;
 }
 
 /** What it takes to reach a Redis, whatever is kept in it. */
-export type Access = Omit<ConnectionOptions, 'prefix'>;
+export type Access = Omit<ConnectionOptions, 'prefix' | 'identity'>;
 
 /** What can be asked of a server, and of a cluster. */
 export type Commands = RedisCommander;

@@ -27,6 +27,10 @@ export type SendScript = (
   args: readonly (string | number)[],
 ) => Promise<unknown>;
 
+const LOST = 'has lost its data, or is another: give it back what it held, or restart Tollgate to begin anew';
+const NOT_WANTED =
+  'has lost its data, or is another: give it back what store.identity names, or change that setting to begin anew';
+
 /**
  * The connection for commands. Whatever keeps Redis from answering becomes StoreAway. So does a database that is not
  * the one that was there before, because it was emptied or is another's: it answers every question, and every answer
@@ -39,8 +43,10 @@ export class Connection {
   readonly #watch: ClusterWatch | null;
   readonly #onLog: OnLog;
   readonly #identityKey: string;
-  /** The identity of the data that this process has worked with; null before there was any. */
-  #identity: string | null = null;
+  /** The identity of the data that this process works with; null before there was any. */
+  #identity: string | null;
+  /** What is said of other data. */
+  readonly #otherData: string;
   #identifying: Promise<void> | null = null;
   /** Why nothing can be asked just now; null when it can. */
   #problem: string | null = 'does not answer: not connected yet';
@@ -54,6 +60,8 @@ export class Connection {
     this.address = describePlace(placeOf(options));
     this.#onLog = onLog;
     this.#identityKey = managementKey(options.prefix, 'identity');
+    this.#identity = options.identity ?? null;
+    this.#otherData = this.#identity === null ? LOST : NOT_WANTED;
     this.#redis = createClient(options);
     this.#watch = this.#redis instanceof Cluster ? new ClusterWatch(this.#redis, this.address, onLog) : null;
     this.#redis.on('error', (error) => {
@@ -103,6 +111,11 @@ export class Connection {
       if (reason.startsWith('READONLY')) this.#lastError = reason;
       throw this.#away(this.#problem ?? `does not answer: ${reason}`, error);
     }
+  }
+
+  /** Which data this is; null before it was met. */
+  get identity(): string | null {
+    return this.#identity;
   }
 
   /** The servers that take writes, as far as they are known. */
@@ -166,8 +179,7 @@ export class Connection {
   }
 
   #gone(): void {
-    this.#problem =
-      'has lost its data, or is another: give it back what it held, or restart Tollgate to begin anew';
+    this.#problem = this.#otherData;
     if (this.#told !== this.#problem) this.#tell('error', this.#problem);
   }
 

@@ -52,6 +52,8 @@ export interface RedisStoreOptions extends ConnectionOptions {
 export interface RedisStore extends Store {
   /** What is wrong with this Redis as the system of record, one line each, the gravest first. @throws StoreAway */
   fitness(): Promise<readonly FitnessFinding[]>;
+  /** Which data this is (docs/adr/0057-which-data.md); null before it was met. */
+  readonly identity: string | null;
 }
 
 /** Uses written by one script at the most, so that it blocks Redis for a few milliseconds only. */
@@ -104,6 +106,10 @@ class ConnectedStore implements RedisStore {
     this.#events = new EventLog(this.#connection, prefix);
     this.#requestHours = new RequestHours(this.#connection, prefix);
     this.#lookUps = new TokenLookUps((hashes) => this.#run(reads.TOKENS_BY_HASH, ...hashes));
+  }
+
+  get identity(): string | null {
+    return this.#connection.identity;
   }
 
   async firstAttempt(): Promise<void> {
