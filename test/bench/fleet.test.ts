@@ -15,7 +15,7 @@ it('a fleet of whole gateways admits no more than the maximum, counted by the up
   expect(row?.askedRedis).toBeGreaterThan(0);
   // Nobody asks for leases where it is known that the budget is spent.
   if (row?.usedUp) expect(row.refusing?.leaseAsks).toBe(0);
-}, 90_000);
+});
 
 it('scripts are counted from what Redis tells', () => {
   expect(callsIn('cmdstat_get:calls=3\r\ncmdstat_evalsha:calls=12,usec=4\r\n')).toBe(12);

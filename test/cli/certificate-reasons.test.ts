@@ -53,7 +53,7 @@ beforeAll(async () => {
       log: { access: true },
     }),
   ).ready();
-}, 60_000);
+});
 afterAll(async () => {
   await tollgate.kill();
   upstream.closeAllConnections();

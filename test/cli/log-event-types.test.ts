@@ -118,7 +118,7 @@ async function spendAll(): Promise<void> {
 async function crowd(): Promise<void> {
   const people = [await plane.person([]), await plane.person([]), await plane.person([])] as const;
   const underway = [use(people[0], '/slow'), use(people[1], '/slow')];
-  await expect.poll(() => held.length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(() => held.length).toBe(2);
   expect(await use(people[0], '/slow')).toBe(429);
   expect(await use(people[2], '/slow')).toBe(429);
   for (const response of held.splice(0)) response.end();
@@ -186,6 +186,6 @@ describe('the System Log', () => {
   it.each(Object.keys(LOG_EVENT_TYPES) as LogEventType[])('holds %s when it has happened', async (type) => {
     const before = await count(type);
     await CAUSES[type]();
-    await expect.poll(() => count(type), { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => count(type)).toBeGreaterThan(before);
   });
 });

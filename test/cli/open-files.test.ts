@@ -33,7 +33,7 @@ beforeAll(async () => {
     [],
     ['sh', '-c', `ulimit -n ${FILES}; exec "$@"`, 'sh'],
   ).ready();
-}, 60_000);
+});
 afterAll(async () => {
   await tollgate.kill();
   await upstream.close();

@@ -162,7 +162,7 @@ const endings: readonly (readonly [string, Begin])[] = [
 let redis: RedisServer;
 beforeAll(async () => {
   redis = await startRedis();
-}, 30_000);
+});
 afterAll(() => redis.stop());
 
 const embedded = () => openEmbeddedStore({ path: ':memory:', clock: systemClock });

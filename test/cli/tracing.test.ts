@@ -359,7 +359,7 @@ describe('/metrics', () => {
       const { text } = await scrape(tollgate, 'text/plain');
       return /^tollgate_spans_dropped_total (\d+)$/m.exec(text)?.[1];
     };
-    await expect.poll(dropped, { timeout: 10_000 }).toBe('3');
+    await expect.poll(dropped).toBe('3');
     expect(await ask(tollgate, '/things/2', token)).toContain('200 OK');
   });
 });

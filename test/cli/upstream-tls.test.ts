@@ -136,7 +136,7 @@ describe('an upstream over TLS', () => {
     expect((await ask(serving)).status).toBe(200);
     write({ ca: CA, ...CLIENT }, 'auto', { health });
     await serving.reload();
-    await expect.poll(async () => (await ask(serving)).status, { timeout: 10_000 }).toBe(503);
+    await expect.poll(async () => (await ask(serving)).status).toBe(503);
   });
 
   it('is shown the certificate that a reload has renewed', async () => {

@@ -39,7 +39,7 @@ beforeAll(async () => {
     await each.ready();
     await each.until('a worker is up', 2);
   }
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all(processes.map((each) => each.kill()));
   upstream.closeAllConnections();
@@ -118,7 +118,7 @@ describe('a gateway of two workers', () => {
     const before = await metric(tollgate, FORWARDED);
     const [victim] = tollgate.log('a worker is up');
     process.kill(victim?.pid ?? 0, 'SIGKILL');
-    await expect.poll(() => pids(tollgate).length).toBe(3);
+    await tollgate.until('a worker is up', 3);
     const back = answered;
     await expect.poll(() => answered).toBeGreaterThan(back + 500);
     await stop();

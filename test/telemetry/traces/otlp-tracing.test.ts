@@ -100,13 +100,13 @@ describe('spans on their way to the receiver', () => {
     await open(2);
     receiver.does = 'refuse';
     record(1);
-    await expect.poll(() => tracing.dropped, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => tracing.dropped).toBe(2);
     record(1);
-    await expect.poll(() => tracing.dropped, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => tracing.dropped).toBe(4);
     receiver.does = 'take';
     record(1);
     await expect
-      .poll(() => lines, { timeout: 10_000 })
+      .poll(() => lines)
       .toEqual(['the receiver of traces is away: spans are dropped', 'the receiver of traces is back']);
     expect(receiver.spans).toHaveLength(2);
   });
@@ -148,7 +148,7 @@ describe('a receiver over TLS', () => {
       vi.stubEnv('OTEL_EXPORTER_OTLP_CERTIFICATE', ca);
       await open();
       record(1);
-      await expect.poll(() => tracing.dropped, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => tracing.dropped).toBe(2);
       expect(receiver.exports).toEqual([]);
       expect(lines).toEqual(['the receiver of traces is away: spans are dropped']);
       expect(reasons[0]).toMatch(/certificate.*\(\w+\)$/);
