@@ -26,6 +26,7 @@ import { quickenStringMethods } from '../kernel/string-methods.ts';
 import { Durations } from '../telemetry/durations.ts';
 import type { GatewaySources } from '../telemetry/gateway-metrics.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { RequestLog } from '../telemetry/request-log.ts';
 import { RequestMeasures } from '../telemetry/request-measures.ts';
 import { openTracing } from '../telemetry/traces/tracing.ts';
 import type { LastingParts } from './generation.ts';
@@ -123,6 +124,7 @@ export async function assembleGateway(
   const parts: LastingParts = {
     clock,
     log,
+    requestLog: new RequestLog(log, clock),
     budgets,
     resolver,
     failures,
@@ -216,6 +218,7 @@ export async function assembleGateway(
       );
     });
     await generations.close();
+    parts.requestLog.close();
     await parts.fallback.close();
     await tracing?.close();
   }

@@ -34,6 +34,7 @@ import type { Breaker } from '../kernel/breaker.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { accessLine, isSampled } from '../telemetry/access-line.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { RequestLog } from '../telemetry/request-log.ts';
 import type { RequestMeasures } from '../telemetry/request-measures.ts';
 import type { Tracing } from '../telemetry/traces/tracing.ts';
 import { connectionsFor } from './open-files.ts';
@@ -48,6 +49,7 @@ const WEBSOCKET_CLOSE_MS = 2_000;
 export interface LastingParts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly requestLog: RequestLog;
   /** Around the ledger. */
   readonly budgets: Breaker;
   readonly resolver: Resolver;
@@ -107,7 +109,7 @@ export function createGeneration(
 }
 
 function createPipeline(config: Config, parts: LastingParts, trustedProxies: AddressSet): Pipeline {
-  const { clock, log, budgets, failures, requests, onBug } = parts;
+  const { clock, requestLog, budgets, failures, requests, onBug } = parts;
   const { limit } = config;
   requests.know(config.forward.upstreams.map(({ name }) => name));
   failures.goBy(config.resolve.failures, trustedProxies);
@@ -127,17 +129,17 @@ function createPipeline(config: Config, parts: LastingParts, trustedProxies: Add
     violations: parts.violations,
     warning: parts.warning,
     measure: (outcome, endpoint, now) => requests.measure(outcome, endpoint, now),
-    accessLog: accessLogOf(config, log),
+    accessLog: accessLogOf(config, requestLog),
     trace: traceOf(config, parts),
     clock,
   });
   return new Pipeline(gate, account, onBug);
 }
 
-function accessLogOf({ log: { access, accessSample } }: Config, log: Logger) {
+function accessLogOf({ log: { access, accessSample } }: Config, requestLog: RequestLog) {
   if (!access) return null;
   return (outcome: Outcome, now: number) => {
-    if (isSampled(outcome, accessSample)) log.info(accessLine(outcome, now), 'request');
+    if (isSampled(outcome, accessSample)) requestLog.add(accessLine(outcome, now));
   };
 }
 

@@ -4,6 +4,8 @@ export type { Logger } from 'pino';
 
 /** How much may wait for whoever reads the log, in bytes; then lines are dropped and counted. */
 const WAITING_MAX = 1024 * 1024;
+/** How much is written at once. */
+const WRITTEN_MAX = 64 * 1024;
 /** How long the last lines may take to be written, in milliseconds. */
 const CLOSE_MS = 1_000;
 
@@ -31,10 +33,10 @@ export function createLog(level: string, destination?: DestinationStream): Logge
  * background. A reader that stands still and a disk that is full cost lines, never time.
  */
 export function openLog(level: string, fd = 1): OpenLog {
-  const sink = pino.destination({ dest: fd, sync: false, maxLength: WAITING_MAX });
+  const sink = pino.destination({ dest: fd, sync: false, maxLength: WAITING_MAX, maxWrite: WRITTEN_MAX });
   let dropped = 0;
-  sink.on('drop', () => {
-    dropped += 1;
+  sink.on('drop', (lines: string) => {
+    dropped += lines.split('\n').length - 1;
   });
   // What could not be written waits, and is dropped when there is no room.
   sink.on('error', () => {});

@@ -55,7 +55,7 @@ async function serve(store: Store, upstream: StrictUpstream): Promise<Served> {
     {},
     'traces.yaml',
   );
-  const log = createLog('debug', { write: (line) => lines.push(line) });
+  const log = createLog('debug', { write: (text) => void lines.push(...text.split(/(?<=\n)/)) });
   const gateway = await assembleGateway(config, store, systemClock, log);
   const { port } = await gateway.transport.listen(0, '127.0.0.1');
   return { gateway, port, lines, stop: () => gateway.stop(0) };
