@@ -101,6 +101,13 @@ export const PEERS: readonly Peer[] = [
     needs: REDIS,
     start: (around) => startTollgate(around, { log: { access: true } }),
   },
+  {
+    name: 'tollgate-pipelining',
+    does: 'Tollgate, and up to 8 requests under way over one connection to the upstream',
+    enforces: true,
+    needs: REDIS,
+    start: (around) => startTollgate(around, { forward: { pipelining: 8 } }),
+  },
 ];
 
 /** The packages that are missing for a peer, in words; null when it can run. */

@@ -12,10 +12,13 @@ import type { RunningPeer } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
 import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, SPENT, type Surroundings } from './surroundings.ts';
 
+/** More of the configuration than all rows have. */
+type Settings = Readonly<Record<string, unknown>> & { readonly forward?: Readonly<Record<string, unknown>> };
+
 /** `tollgate serve` with what a user would write; the rest is at its default. @param settings more of the configuration @param core on which it runs; null for any */
 export async function startTollgate(
   { folder, upstream, secrets }: Surroundings,
-  settings: Readonly<Record<string, unknown>>,
+  settings: Settings,
   core: number | null = GATEWAY_CORE,
 ): Promise<RunningPeer> {
   const redis = await startRedis();
@@ -32,8 +35,11 @@ export async function startTollgate(
       { name: 'spent', match: `GET ${SPENT}`, max: 1, window: '1h' },
     ],
     limit: { unmatched: { max: MAX } },
-    forward: { upstreams: [{ name: 'api', targets: [`http://${upstream}`], paths: ['/'] }] },
     ...settings,
+    forward: {
+      ...settings.forward,
+      upstreams: [{ name: 'api', targets: [`http://${upstream}`], paths: ['/'] }],
+    },
   };
   const file = path.join(folder, `tollgate-${port}.yaml`);
   writeFileSync(file, JSON.stringify(config));

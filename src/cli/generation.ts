@@ -156,7 +156,7 @@ function traceOf({ listen }: Config, { clock, requests, tracing }: LastingParts)
 
 function transportOptions(
   { listen, resolve, forward, refusals, telemetry }: Config,
-  { clock, peers, tracing, streams, onBug, openFiles }: LastingParts,
+  { clock, log, peers, tracing, streams, onBug, openFiles }: LastingParts,
   trustedProxies: AddressSet,
   pipeline: Pipeline,
   upstreams: Upstreams,
@@ -197,6 +197,12 @@ function transportOptions(
     },
     streams,
     onBug,
+    onDoubt(target) {
+      log.warn(
+        { component: 'forward', target },
+        'the target sent what is no answer, or more than was asked for: nothing is pipelined to it any more',
+      );
+    },
   };
 }
 
@@ -235,6 +241,7 @@ function upstreamsOf({ forward }: Config, tls: UpstreamsTls): readonly UpstreamO
     idleTimeoutMs: forward.idleTimeout,
     keepAliveMs: UPSTREAM_KEEP_ALIVE_MS,
     maxAgeMs: forward.maxConnectionAge,
+    pipelining: forward.pipelining,
     allowLinkLocal: forward.allowLinkLocal,
     failures: health.failures,
     ejectMs: health.ejectFor,

@@ -396,6 +396,11 @@ export const forward = section({
   retries: integer(0, 5)
     .prefault(1)
     .describe('Further targets that are tried when one fails, where a repeat is safe.'),
+  pipelining: integer(1, 32)
+    .prefault(1)
+    .describe(
+      'Requests under way over one connection to a target at the most; 1 for none behind another. More saves processor time, and a slow answer holds up those behind it.',
+    ),
   health: section({
     failures: integer(1, 1000)
       .prefault(5)

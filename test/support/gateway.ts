@@ -91,6 +91,13 @@ export function testTransport(other: CreateTransport): void {
   create = other;
 }
 
+let pipelining = 1;
+
+/** How many requests may be under way over one upstream connection of gateways that are started from now on by this file. */
+export function testPipelining(most: number): void {
+  pipelining = most;
+}
+
 /** Whether it is the general transport alone, for the few tests that hold of nothing else. */
 export function testsGeneral(): boolean {
   return create === createGeneralTransport;
@@ -133,7 +140,10 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const upstreams =
     'choose' in options.upstreams
       ? options.upstreams
-      : createUpstreams([{ ...UPSTREAM, ...options.upstream, targets: options.upstreams }], clock);
+      : createUpstreams(
+          [{ ...UPSTREAM, pipelining, ...options.upstream, targets: options.upstreams }],
+          clock,
+        );
   const streams = new LiveStreams();
   const transportOptions: GeneralTransportOptions = {
     pipeline: new Pipeline(options.gate ?? aPermit, account, onBug),

@@ -13,6 +13,8 @@ export interface TargetOptions extends HealthOptions {
   readonly keepAliveMs: number;
   /** How long a connection is used at the most, so that it follows what the target's name means; not bounded unless given. */
   readonly maxAgeMs?: number;
+  /** Requests under way over one connection of the fast transport at the most; 1 unless given. */
+  readonly pipelining?: number;
   /** Whether the target's name may mean link-local addresses and those of cloud metadata; not unless given. */
   readonly allowLinkLocal?: boolean;
   /** Finds the addresses of the target's name; the system does unless given. */

@@ -3,8 +3,8 @@ import type { ResponseReader } from './response-reader.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /**
- * Hears what becomes of a request on an upstream connection. After `end`, `failed` or `cut` it hears nothing more of
- * that request, but for `readOver`.
+ * Hears what becomes of a request on an upstream connection. After `end`, `failed`, `passedOver` or `cut` it hears nothing
+ * more of that request, but for `readOver`.
  */
 export interface AnswerListener {
   /** The connection is open: the request can be written. */
@@ -26,6 +26,11 @@ export interface AnswerListener {
   readOver(): boolean;
   /** There will be no answer. `reason`: what the code leaves open. */
   failed(code: RejectionCode, progress: Progress, reason: string | null): void;
+  /**
+   * The request stood behind another, and there will be no answer over this connection: it is to be sent over another.
+   * @param unseen whether the upstream has not acted on it
+   */
+  passedOver(unseen: boolean): void;
   /** The answer broke off behind its head. */
   cut(): void;
   onBug(bug: unknown): void;

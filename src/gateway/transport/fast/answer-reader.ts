@@ -60,15 +60,16 @@ export class AnswerReader {
   }
 
   /**
-   * Reads the bytes of one reading.
-   * @param length how many of the buffer's
+   * Reads the bytes of one reading, or what is left of them behind another answer.
+   * @param from index of the first of them in the buffer
+   * @param length the index behind the last
    * @returns the index behind what belongs to the answer
    */
-  read(buffer: Buffer, length: number, listener: AnswerListener): number {
+  read(buffer: Buffer, from: number, length: number, listener: AnswerListener): number {
     this.#buffer = buffer;
     this.#listener = listener;
     this.#text = '';
-    let at = 0;
+    let at = from;
     while (at < length) {
       switch (this.#state) {
         case 'unseen':

@@ -8,6 +8,9 @@ import type { UpstreamConnection } from './upstream-connection.ts';
 /** Methods whose repetition changes nothing (RFC 9110 §9.2.2), of those that listen allows. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
+/** Those that change nothing (RFC 9110 §9.2.1), and whose answers do not end their connection. */
+const PIPELINED: ReadonlySet<string> = new Set(['GET', 'OPTIONS']);
+
 /** The attempts to have one request answered: one after the other, each at one target over one connection. */
 export class Attempts {
   /** How many targets were asked. */
@@ -28,12 +31,15 @@ export class Attempts {
   }
 
   /**
-   * Asks a target.
+   * Asks a target. The first attempt may be pipelined with requests of others; a further one is not, as what went wrong
+   * with the first could go wrong with all of them (RFC 9112 §9.3.2).
+   * @param bodyLength what the request states of its body, in bytes; null where it states nothing
    * @param except the origin that has just failed
    * @returns why there is none to ask; null when `listener` hears the rest
    */
   begin(
-    path: string,
+    { method, path }: Arrival,
+    bodyLength: number | null,
     listener: AnswerListener,
     except?: string,
   ): 'forward.no-route' | 'forward.no-target' | null {
@@ -43,8 +49,9 @@ export class Attempts {
     this.choice = choice;
     this.upstream = choice.upstream;
     this.target = choice.origin;
+    const pipelined = this.count === 0 && this.#left > 0 && bodyLength === null && PIPELINED.has(method);
     this.count += 1;
-    this.connection = pools.of(choice).connect(listener);
+    this.connection = pools.of(choice).connect(listener, pipelined);
     return null;
   }
 
@@ -65,6 +72,17 @@ export class Attempts {
     return true;
   }
 
+  /**
+   * Whether a request that was passed over may be sent once more. Takes one of its attempts, unless it was not seen: as
+   * only the first attempt is pipelined, that is once at the most.
+   */
+  takeAnotherAfterPassing(unseen: boolean): boolean {
+    if (unseen) return true;
+    if (this.#left === 0) return false;
+    this.#left -= 1;
+    return true;
+  }
+
   /** The whole answer has come; its connection is held until it is written. */
   answered(): void {
     this.choice?.done('answered');
@@ -72,9 +90,9 @@ export class Attempts {
   }
 
   /** Gives up the attempt under way, if there is one. */
-  abandon(): void {
+  abandon(listener: AnswerListener): void {
     if (this.choice === null) return;
-    this.connection?.destroy();
+    this.connection?.abandon(listener);
     this.over('abandoned');
   }
 

@@ -100,14 +100,14 @@ export class FastExchange implements Exchange, AnswerListener {
   /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
   giveUp(code: RejectionCode): void {
     if (this.#phase === 'answered' || this.#phase === 'over') return;
-    this.#attempts.abandon();
+    this.#attempts.abandon(this);
     if (this.#status > 0) this.#breakOff();
     else this.#fail(code);
   }
 
   /** The client's connection is closed. */
   clientGone(): void {
-    this.#attempts.abandon();
+    this.#attempts.abandon(this);
     // Else the gate is still asking the store, and what it decides will find the client gone.
     if (this.#permit !== null || this.#rejection !== null) this.#settle(false);
   }
@@ -120,7 +120,7 @@ export class FastExchange implements Exchange, AnswerListener {
   /** The client takes more of the answer. */
   clientDrained(): void {
     this.#stalledSince = null;
-    this.#attempts.connection?.resume();
+    this.#attempts.connection?.resume(this);
   }
 
   /** Looks whether the client keeps up. Called now and then, with milliseconds of the monotonic clock. */
@@ -135,7 +135,7 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** @param except the origin that has just failed */
   #send(except?: string): void {
-    const missing = this.#attempts.begin(this.arrival.path, this, except);
+    const missing = this.#attempts.begin(this.arrival, this.#headers.contentLength, this, except);
     if (missing !== null) this.#fail(missing);
   }
 
@@ -216,6 +216,12 @@ export class FastExchange implements Exchange, AnswerListener {
     else this.#fail(code, reason);
   }
 
+  passedOver(unseen: boolean): void {
+    this.#attempts.over('abandoned');
+    if (this.#attempts.takeAnotherAfterPassing(unseen)) this.#send();
+    else this.#fail('forward.reset');
+  }
+
   cut(): void {
     this.#attempts.over('failed');
     this.#breakOff();
@@ -256,7 +262,7 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** Breaks the answer off, so that nobody can take it for complete. */
   #breakOff(): void {
-    this.#attempts.abandon();
+    this.#attempts.abandon(this);
     this.#client.socket.destroy();
     this.#settle(false);
   }

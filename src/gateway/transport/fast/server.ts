@@ -98,8 +98,8 @@ function fastOptions(options: GeneralTransportOptions, pools: UpstreamPools): Fa
 }
 
 /** Connections of our own to the upstreams, which end with them. */
-function poolsOf({ upstreams, clock }: GeneralTransportOptions): UpstreamPools {
-  const pools = new UpstreamPools(clock);
+function poolsOf({ upstreams, clock, onDoubt }: GeneralTransportOptions): UpstreamPools {
+  const pools = new UpstreamPools(clock, onDoubt ?? (() => {}));
   upstreams.onClose(() => pools.close());
   return pools;
 }

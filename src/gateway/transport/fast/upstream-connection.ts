@@ -1,53 +1,56 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import { agedEarly, type TargetOptions } from '../../forward/target.ts';
+import type { TargetOptions } from '../../forward/target.ts';
 import { isRefusedAddress } from '../../forward/target-lookup.ts';
 import { certificateFault } from '../../forward/target-tls.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
+import { AnswerTurns, passOver } from './answer-turns.ts';
+import { ConnectionTimes } from './connection-times.ts';
 import { type Destination, dial } from './dial.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import { RequestSender } from './request-sender.ts';
 
 /** What a connection tells its pool. */
 export interface ConnectionOwner {
-  /** Its request is over, and it can carry another. */
+  /** Its requests are over, and it can carry others. */
   released(connection: UpstreamConnection): void;
   closed(connection: UpstreamConnection): void;
+  /** The target has sent what is no answer, or was not asked for: where its answers begin and end is in doubt. */
+  doubted(): void;
 }
 
-/** `busy`: a request was written, and its answer is not over. */
-type Phase = 'connecting' | 'idle' | 'busy' | 'closed';
+/** `gathering`: requests were taken, and are not written. `busy`: requests were written, and their answers are not over. */
+type Phase = 'connecting' | 'idle' | 'gathering' | 'busy' | 'closed';
 
-const BUFFER_BYTES = 64 * 1024;
-
-/** A connection to one target, which carries one request at a time. */
+/** A connection to one target, which carries one request at a time, or some that were written together. */
 export class UpstreamConnection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
-  readonly #options: TargetOptions;
   readonly #answer = new AnswerReader();
-  #buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  #lent = false;
+  readonly #buffer = new ReadBuffer();
+  readonly #times: ConnectionTimes;
+  readonly #turns: AnswerTurns;
+  readonly #sender: RequestSender;
+  #phase: Phase = 'connecting';
+  /** Whose request is being taken, to be written behind others. */
+  #joining: AnswerListener | null = null;
+  /** How many requests are still taken. */
+  #mayJoin = 0;
+  #isReading = false;
   /** The listener has asked for a pause. */
   #held = false;
-  #phase: Phase = 'connecting';
-  #listener: AnswerListener | null;
   #isHead = false;
   #requestComplete = false;
-  #keepMs: number;
-  /** When it was first looked at, and whether it is not to be used again, for its age. */
-  #seenSince: number | null = null;
-  #isAged = false;
-  readonly #maxAgeMs: number;
-  /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
-  #waitingSince: number | null = null;
+  /** Answers will come that nobody waits for. */
+  #isLast = false;
 
   constructor(to: Destination, options: TargetOptions, owner: ConnectionOwner, listener: AnswerListener) {
     this.#owner = owner;
-    this.#options = options;
-    this.#keepMs = options.keepAliveMs;
-    this.#listener = listener;
-    this.#maxAgeMs = options.maxAgeMs === undefined ? Number.POSITIVE_INFINITY : agedEarly(options.maxAgeMs);
-    this.#socket = dial(to, options.tls, { buffer: this.#nextBuffer, callback: this.#onRead });
+    this.#times = new ConnectionTimes(options);
+    this.#turns = new AnswerTurns(listener);
+    this.#socket = dial(to, options.tls, { buffer: this.#buffer.next, callback: this.#onRead });
+    this.#sender = new RequestSender(this.#socket);
     const { secure } = to;
     this.#socket.setNoDelay(true);
     this.#socket.once(secure ? 'secureConnect' : 'connect', this.#onConnect);
@@ -64,8 +67,42 @@ export class UpstreamConnection {
 
   /** Takes a request whose answer `listener` hears. The connection is open. */
   assign(listener: AnswerListener): void {
-    this.#listener = listener;
+    this.#turns.first = listener;
     listener.opened(this);
+  }
+
+  /**
+   * Keeps the requests that it takes from now on until `sendGathered`. The connection is open.
+   * @param most how many it takes; when they have come, they are written at once
+   */
+  gather(most: number): void {
+    this.#phase = 'gathering';
+    this.#mayJoin = most;
+  }
+
+  /** Takes a further request, without a body, behind those it has gathered. @returns false when it takes none */
+  join(listener: AnswerListener): boolean {
+    if (this.#phase !== 'gathering') return false;
+    if (!this.#sender.hasGathered) {
+      // Whose request should have been the first did not write it.
+      this.destroy();
+      return false;
+    }
+    this.#joining = listener;
+    listener.opened(this);
+    this.#joining = null;
+    return true;
+  }
+
+  /** Writes the requests that it has gathered, unless that is done. */
+  sendGathered(): void {
+    if (this.#phase !== 'gathering') return;
+    if (!this.#sender.hasGathered) {
+      this.destroy();
+      return;
+    }
+    this.#begin(false, true);
+    this.#sender.sendGathered();
   }
 
   /**
@@ -76,50 +113,77 @@ export class UpstreamConnection {
    * @returns false when the upstream should be given time, until `drained`
    */
   send(head: string, body: Buffer | null, complete: boolean, isHead: boolean): boolean {
+    if (this.#phase === 'gathering') {
+      this.#keep(head);
+      return true;
+    }
+    this.#begin(isHead, complete);
+    return this.#sender.send(head, body);
+  }
+
+  /** A listener and its request go into the two queues together, so that both are always in the same order. */
+  #keep(head: string): void {
+    if (this.#joining !== null) this.#turns.add(this.#joining);
+    this.#sender.gather(head);
+    this.#mayJoin -= 1;
+    if (this.#mayJoin === 0) this.sendGathered();
+  }
+
+  #begin(isHead: boolean, complete: boolean): void {
     this.#phase = 'busy';
     this.#isHead = isHead;
     this.#answer.restart(isHead);
     this.#requestComplete = complete;
-    this.#waitingSince = null;
-    if (body === null) return this.#socket.write(head, 'latin1');
-    this.#socket.cork();
-    this.#socket.write(head, 'latin1');
-    const flowing = this.#socket.write(body);
-    this.#socket.uncork();
-    return flowing || !this.isBehind;
+    this.#times.turnAnew();
   }
 
   /** Writes more of the body. @returns as `send` does */
   sendMore(body: Buffer, complete: boolean): boolean {
     this.#requestComplete = complete;
-    this.#waitingSince = null;
-    const flowing = this.#socket.write(body);
-    // What the system has taken may have been large enough for the socket to ask for a pause.
-    return flowing || !this.isBehind;
+    this.#times.waitAnew();
+    return this.#sender.sendMore(body);
   }
 
   /** Whether the system is still to read from what was written. */
   get isBehind(): boolean {
-    return this.#socket.writableLength > 0;
+    return this.#sender.isBehind;
   }
 
   /** Keeps the bytes that `data` brought from being read into again. @returns how large their buffer is */
   lend(): number {
-    this.#lent = true;
-    return BUFFER_BYTES;
+    return this.#buffer.lend();
   }
 
-  /** Lets the answer flow again after `readOver` returned false. */
-  resume(): void {
-    if (!this.#held) return;
+  /** Lets the answer flow again after `readOver` returned false to `listener`. */
+  resume(listener: AnswerListener): void {
+    if (this.#held && listener === this.#turns.first) this.#flow();
+  }
+
+  #flow(): void {
     this.#held = false;
-    this.#waitingSince = null;
+    this.#times.waitAnew();
     this.#socket.resume();
   }
 
-  /** Closes the connection; the listener hears nothing more. */
+  /**
+   * The answer to the request of `listener` is not wanted, and it hears nothing more. The connection is closed, unless
+   * others wait for theirs: then the answer is read and let fall.
+   */
+  abandon(listener: AnswerListener): void {
+    const isFirst = this.#turns.drop(listener, this.#giveUp);
+    // Whoever hears this very reading would go on to hear it.
+    if (this.#isReading && isFirst) this.#giveUp();
+    else if (!this.#turns.isWanted) this.destroy();
+    else if (isFirst && this.#held) this.#flow();
+  }
+
+  #giveUp = (): void => {
+    this.#close(() => {});
+  };
+
+  /** Closes the connection; no listener hears anything more. */
   destroy(): void {
-    this.#listener = null;
+    this.#turns.clear();
     this.#phase = 'closed';
     this.#answer.stop();
     this.#socket.destroy();
@@ -127,116 +191,156 @@ export class UpstreamConnection {
 
   /** Looks whether what is waited for takes too long. Called now and then, with milliseconds of the monotonic clock. */
   tick(now: number): void {
-    this.#waitingSince ??= now;
-    this.#seenSince ??= now;
-    this.#isAged = now - this.#seenSince >= this.#maxAgeMs;
-    const waited = now - this.#waitingSince;
-    const { connectTimeoutMs, headTimeoutMs, idleTimeoutMs } = this.#options;
     switch (this.#phase) {
       case 'connecting':
-        if (waited >= connectTimeoutMs) this.#fail('forward.connect-timeout', 'unsent');
+        if (this.#times.isOverdue(now, 'connect')) this.#fail('forward.connect-timeout', 'unsent');
         break;
       case 'idle':
-        if (waited >= this.#keepMs || this.#isAged) this.destroy();
+        if (this.#times.isOverdue(now, 'use')) this.destroy();
         break;
       case 'busy':
-        if (this.#answer.isBeforeBody) {
-          if (this.#requestComplete && waited >= headTimeoutMs) this.#fail('forward.head-timeout', 'sent');
-        } else if (idleTimeoutMs > 0 && waited >= idleTimeoutMs && !this.#held) this.#cut();
+        // Nobody waits longer for another's answer than for the head of the own.
+        if (this.#times.isTurnLong(now)) this.#takeNoMore(false);
+        this.#tickAnswer(now);
         break;
+      case 'gathering':
       case 'closed':
         break;
     }
   }
 
-  #nextBuffer = (): Buffer => {
-    if (this.#lent) {
-      this.#lent = false;
-      this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-    }
-    return this.#buffer;
-  };
-
-  #onConnect = (): void => {
-    this.#phase = 'idle';
-    this.#waitingSince = null;
-    this.#listener?.opened(this);
-  };
-
-  #onDrain = (): void => {
-    this.#waitingSince = null;
-    this.#listener?.drained();
-  };
-
-  #onRead = (length: number): boolean => {
-    const listener = this.#listener;
-    if (listener === null) {
-      // What comes when nothing was asked for could pass for the answer to the next request.
-      this.destroy();
-      return false;
-    }
-    try {
-      this.#read(listener, length);
-      this.#held = !listener.readOver();
-    } catch (bug) {
-      listener.onBug(bug);
-      if (this.#phase === 'busy' && this.#answer.isBeforeBody) this.#fail('gateway.bug', 'answering');
-      else this.#cut();
-    }
-    return !this.#held;
-  };
-
-  #read(listener: AnswerListener, length: number): void {
-    const next = this.#answer.read(this.#buffer, length, listener);
-    // The time for a head is not begun anew by a part of it.
-    if (!this.#answer.isBeforeBody) this.#waitingSince = null;
-    switch (this.#answer.state) {
-      case 'over':
-        this.#end(listener, this.#answer.trailers, next < length);
-        break;
-      case 'bad':
-        this.#fail('forward.bad-response', 'answering');
-        break;
-      case 'broken':
-        this.#cut();
-        break;
+  #tickAnswer(now: number): void {
+    if (!this.#answer.isBeforeBody) {
+      if (this.#times.isOverdue(now, 'body') && !this.#held) this.#cut();
+    } else if (this.#times.isOverdue(now, 'answer') && this.#requestComplete) {
+      this.#fail('forward.head-timeout', 'sent');
     }
   }
 
-  /** @param stray whether more has come than the answer */
-  #end(listener: AnswerListener, trailers: string, stray: boolean): void {
+  #onConnect = (): void => {
+    this.#phase = 'idle';
+    this.#times.waitAnew();
+    this.#turns.first?.opened(this);
+  };
+
+  #onDrain = (): void => {
+    this.#times.waitAnew();
+    this.#turns.first?.drained();
+  };
+
+  #onRead = (length: number): boolean => {
+    let listener = this.#turns.first;
+    if (listener === null || this.#phase === 'gathering') {
+      // What comes when nothing was asked for could pass for the answer to the next request.
+      this.#owner.doubted();
+      this.#lost();
+      return false;
+    }
+    this.#isReading = true;
+    try {
+      for (let at = 0; listener !== null && at < length; listener = this.#turns.first) {
+        at = this.#read(listener, at, length);
+        this.#held = !listener.readOver();
+      }
+    } catch (bug) {
+      listener?.onBug(bug);
+      if (this.#phase === 'busy' && this.#answer.isBeforeBody) this.#fail('gateway.bug', 'answering');
+      else this.#cut();
+    }
+    this.#isReading = false;
+    return !this.#held;
+  };
+
+  /** Reads one answer, or a part of it. @returns the index from which on the next one is to be read */
+  #read(listener: AnswerListener, at: number, length: number): number {
+    const next = this.#answer.read(this.#buffer.bytes, at, length, listener);
+    // The time for a head is not begun anew by a part of it.
+    if (!this.#answer.isBeforeBody) {
+      this.#times.waitAnew();
+      if (this.#turns.hasBehind) this.#lookAhead();
+    }
+    switch (this.#answer.state) {
+      case 'over':
+        return this.#end(listener, this.#answer.trailers, next, length);
+      case 'bad':
+        this.#owner.doubted();
+        this.#fail('forward.bad-response', 'answering');
+        break;
+      case 'broken':
+        this.#owner.doubted();
+        this.#cut();
+        break;
+    }
+    return length;
+  }
+
+  /** Sends those behind an answer elsewhere as soon as its head says that theirs will not come, or not soon. */
+  #lookAhead(): void {
+    const { closes, status, isEventStream } = this.#answer.head;
+    // A 408 is said to a connection, not to a request: RFC 9110 §15.5.9.
+    if (closes || status === 408 || this.#answer.state === 'until-close') this.#takeNoMore(true);
+    else if (isEventStream) this.#takeNoMore(false);
+  }
+
+  /** The connection ends with the answer under way. @param unseen whether the upstream will not look at those behind */
+  #takeNoMore(unseen: boolean): void {
+    if (!this.#turns.hasBehind) return;
+    this.#isLast = true;
+    const behind = this.#turns.takeBehind();
+    if (!this.#turns.isWanted) this.destroy();
+    passOver(behind, unseen);
+  }
+
+  /** @param next the index behind the answer @returns the index from which on the next one is to be read */
+  #end(listener: AnswerListener, trailers: string, next: number, length: number): number {
     const { closes, keepAliveSeconds } = this.#answer.head;
-    const { keepAliveMs } = this.#options;
-    // A second earlier than the upstream would close it: requests cross its end on the way.
-    this.#keepMs =
-      keepAliveSeconds === null ? keepAliveMs : Math.min(keepAliveMs, keepAliveSeconds * 1000 - 1000);
+    this.#times.answered(keepAliveSeconds);
     // A server that does not know that a response to HEAD has no body may still send one.
-    const isWhole = !stray && !closes && !this.#isHead && this.#requestComplete;
-    const reusable = isWhole && this.#keepMs > 0 && !this.#isAged;
-    this.#listener = null;
-    this.#waitingSince = null;
+    const isWhole =
+      this.#answer.state === 'over' && !closes && !this.#isHead && this.#requestComplete && !this.#isLast;
+    if (isWhole && this.#turns.hasBehind) return this.#endBeforeOthers(listener, trailers, next, length);
+    const stray = next < length;
+    if (stray && !this.#isHead && !this.#isLast) this.#owner.doubted();
+    const reusable = isWhole && !stray && this.#times.isWorthKeeping;
+    this.#turns.first = null;
+    this.#times.waitAnew();
     if (reusable) this.#phase = 'idle';
     else this.destroy();
     listener.end(trailers);
     if (reusable) this.#owner.released(this);
+    return length;
+  }
+
+  #endBeforeOthers(listener: AnswerListener, trailers: string, next: number, length: number): number {
+    const goesOn = this.#turns.isBehindWanted;
+    this.#turns.next();
+    if (goesOn) this.#begin(false, true);
+    else this.destroy();
+    listener.end(trailers);
+    return goesOn ? next : length;
   }
 
   #fail(code: RejectionCode, progress: Progress, reason: string | null = null): void {
-    const listener = this.#listener;
-    this.destroy();
-    listener?.failed(code, progress, reason);
+    this.#close((listener) => listener.failed(code, progress, reason));
   }
 
   #cut(): void {
-    const listener = this.#listener;
+    this.#close((listener) => listener.cut());
+  }
+
+  /** @param tell tells whose turn it is what the end means for it @param unseen as for `passedOver` */
+  #close(tell: (listener: AnswerListener) => void, unseen = false): void {
+    const listener = this.#turns.first;
+    const behind = this.#turns.takeBehind();
     this.destroy();
-    listener?.cut();
+    if (listener !== null) tell(listener);
+    passOver(behind, unseen);
   }
 
   #onEnd = (): void => {
-    const listener = this.#listener;
+    const listener = this.#turns.first;
     if (this.#phase === 'busy' && this.#answer.state === 'until-close' && listener !== null) {
-      this.#end(listener, '', true);
+      this.#end(listener, '', 0, 0);
       listener.readOver();
     } else this.#lost();
   };
@@ -264,6 +368,9 @@ export class UpstreamConnection {
       case 'busy':
         if (!this.#answer.isBeforeBody) this.#cut();
         else this.#fail('forward.reset', this.#answer.state === 'unseen' ? 'sent' : 'answering');
+        break;
+      case 'gathering':
+        this.#close((listener) => listener.passedOver(true), true);
         break;
       case 'idle':
         this.destroy();

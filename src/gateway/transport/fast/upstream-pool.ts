@@ -20,15 +20,22 @@ class UpstreamPool implements ConnectionOwner {
   #idle: UpstreamConnection[] = [];
   /** Released just now. Until the event loop has read on, nobody knows that no stray bytes follow the answer. */
   #resting: UpstreamConnection[] = [];
+  /** How many requests are written together at the most; 1 for each by itself. */
+  #pipelining: number;
+  /** Takes the requests of this turn of the event loop. */
+  #gathering: UpstreamConnection | null = null;
+  readonly #onDoubt: () => void;
   readonly #stopLooking: () => void;
 
-  constructor(origin: string, options: TargetOptions, clock: Clock) {
+  constructor(origin: string, options: TargetOptions, clock: Clock, onDoubt: () => void) {
     const { protocol, hostname, port } = new URL(origin);
     const secure = protocol === 'https:';
     const host = hostname.replace(/^\[|\]$/g, '');
     const lookup = targetLookup(options.allowLinkLocal ?? false, options.findAddresses);
     this.#to = { host, port: port === '' ? (secure ? 443 : 80) : Number(port), secure, lookup };
     this.#options = options;
+    this.#pipelining = options.pipelining ?? 1;
+    this.#onDoubt = onDoubt;
     this.#stopLooking = clock.every(lookEvery(options), () => {
       const now = clock.monotonic();
       for (const connection of this.#all) connection.tick(now);
@@ -36,17 +43,43 @@ class UpstreamPool implements ConnectionOwner {
     });
   }
 
-  /** Gives `listener` a connection that was used before, or opens one. @returns the connection */
-  connect(listener: AnswerListener): UpstreamConnection {
+  /**
+   * Gives `listener` a connection that was used before, or opens one.
+   * @param pipelined whether its request may share a connection with others of the same turn of the event loop
+   * @returns the connection
+   */
+  connect(listener: AnswerListener, pipelined: boolean): UpstreamConnection {
+    const gathers = pipelined && this.#pipelining > 1;
+    if (gathers && this.#gathering?.join(listener)) return this.#gathering;
     for (let used = this.#idle.pop(); used !== undefined; used = this.#idle.pop()) {
       // One that has closed meanwhile is left out here, which is cheaper than to look for it when it does.
       if (!used.isOpen) continue;
+      if (gathers) this.#gather(used);
       used.assign(listener);
       return used;
     }
+    // What a new connection makes of the first request is not known, so nothing goes behind it (RFC 9112 §9.3.2).
     const opened = new UpstreamConnection(this.#to, this.#options, this, listener);
     this.#all.add(opened);
     return opened;
+  }
+
+  /** Lets the connection take requests until the events of this turn are dealt with. */
+  #gather(used: UpstreamConnection): void {
+    if (this.#gathering === null) setImmediate(this.#sendGathered);
+    this.#gathering = used;
+    used.gather(this.#pipelining);
+  }
+
+  #sendGathered = (): void => {
+    this.#gathering?.sendGathered();
+    this.#gathering = null;
+  };
+
+  doubted(): void {
+    if (this.#pipelining === 1) return;
+    this.#pipelining = 1;
+    this.#onDoubt();
   }
 
   released(connection: UpstreamConnection): void {
@@ -81,11 +114,14 @@ function lookEvery({ connectTimeoutMs, headTimeoutMs, idleTimeoutMs, keepAliveMs
 /** The pools of all targets, each made when its target is first chosen. */
 export class UpstreamPools {
   readonly #clock: Clock;
+  readonly #onDoubt: (origin: string) => void;
   /** By upstream, whose TLS a connection was opened with, and then by origin. */
   readonly #byUpstream = new Map<TargetOptions, Map<string, UpstreamPool>>();
 
-  constructor(clock: Clock) {
+  /** @param onDoubt hears the origin of a target that is not pipelined to any more */
+  constructor(clock: Clock, onDoubt: (origin: string) => void) {
     this.#clock = clock;
+    this.#onDoubt = onDoubt;
   }
 
   /** The connections to the target that was chosen. */
@@ -102,7 +138,7 @@ export class UpstreamPools {
   #open({ options, origin }: Choice): UpstreamPool {
     const pools = this.#byUpstream.get(options) ?? new Map<string, UpstreamPool>();
     this.#byUpstream.set(options, pools);
-    const pool = new UpstreamPool(origin, options, this.#clock);
+    const pool = new UpstreamPool(origin, options, this.#clock, () => this.#onDoubt(origin));
     pools.set(origin, pool);
     return pool;
   }

@@ -46,4 +46,9 @@ export interface GeneralTransportOptions {
   /** Where event streams are registered, so that they end with their token. */
   readonly streams: LiveStreams;
   readonly onBug: OnBug;
+  /**
+   * Hears the origin of a target that has sent what is no answer, or what nobody asked for, so that requests are not
+   * pipelined to it any more.
+   */
+  readonly onDoubt?: (origin: string) => void;
 }

@@ -23,6 +23,8 @@ const RUNS = Number(process.env['TEST_DIFFERENTIAL_RUNS'] ?? 2_000);
 const SEED = Number(process.env['TEST_DIFFERENTIAL_SEED'] ?? 20_261_121);
 /** Less than what follows a stream, so that every body that is begun ends. */
 const BODY_SIZE = 1_000;
+/** So many streams go to one gateway that pipelines. */
+const FEW = 20;
 
 interface Side {
   readonly gateway: TestGateway;
@@ -41,7 +43,7 @@ function gate({ credential }: Arrival): Decision | Promise<Decision> {
   return credential.startsWith('late') ? new Promise((resolve) => setImmediate(resolve, decision)) : decision;
 }
 
-async function startSide(create: CreateTransport): Promise<Side> {
+async function startSide(create: CreateTransport, pipelining = 1): Promise<Side> {
   testTransport(create);
   const upstream = await startStrictUpstream();
   upstream.answer = answerTo;
@@ -51,7 +53,7 @@ async function startSide(create: CreateTransport): Promise<Side> {
     limits: { bodySize: BODY_SIZE, headSize: 2_048 },
     head: { maxHeaders: 12, maxTargetLength: 512, credentialHeader: 'X-Api-Key' },
     // What an answer of the upstream's is worth is not the question here.
-    upstream: { failures: 1_000_000_000 },
+    upstream: { failures: 1_000_000_000, pipelining },
     transport: { preserveHost: true },
   });
   return { gateway, upstream };
@@ -67,8 +69,20 @@ interface Seen {
   readonly decisions: readonly string[];
 }
 
-async function send({ gateway, upstream }: Side, stream: Stream): Promise<Seen> {
+async function send(side: Side, stream: Stream): Promise<Seen> {
+  const { gateway, upstream } = side;
   const before = [upstream.requests.length, upstream.malformed.length, gateway.outcomes.length] as const;
+  const answers = await sendAlone(side, stream);
+  return {
+    answers,
+    forwarded: upstream.requests.slice(before[0]).map(plainRequest),
+    malformed: upstream.malformed.slice(before[1]),
+    decisions: gateway.outcomes.slice(before[2]).map(({ decision, status }) => `${decision} ${status}`),
+  };
+}
+
+/** @returns what the client reads */
+async function sendAlone({ gateway, upstream }: Side, stream: Stream): Promise<string> {
   const socket = connect({ port: gateway.port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
   let answers = '';
   socket.on('data', (bytes) => {
@@ -83,12 +97,7 @@ async function send({ gateway, upstream }: Side, stream: Stream): Promise<Seen> 
   }
   socket.write(END);
   await over;
-  return {
-    answers: answers.replaceAll(HEAD, plainHead).replaceAll(/"oae[A-Za-z0-9_-]{22}"/g, 'id'),
-    forwarded: upstream.requests.slice(before[0]).map(plainRequest),
-    malformed: upstream.malformed.slice(before[1]),
-    decisions: gateway.outcomes.slice(before[2]).map(({ decision, status }) => `${decision} ${status}`),
-  };
+  return answers.replaceAll(HEAD, plainHead).replaceAll(/"oae[A-Za-z0-9_-]{22}"/g, 'id');
 }
 
 /** How many turns of the event loop without an event are taken for the end of all that was to come. */
@@ -140,16 +149,18 @@ function plainRequest({
 
 let general: Side;
 let fast: Side;
+let pipelined: Side;
 beforeAll(async () => {
   general = await startSide(createGeneralTransport);
   fast = await startSide(createFastTransport);
+  pipelined = await startSide(createFastTransport, 8);
 });
-afterAll(async () => {
-  for (const { gateway, upstream } of [general, fast]) {
-    await gateway.close();
-    await upstream.close();
-  }
-});
+afterAll(() => Promise.all([general, fast, pipelined].map(end)));
+
+async function end({ gateway, upstream }: Side): Promise<void> {
+  await gateway.close();
+  await upstream.close();
+}
 
 it('answers, forwards, accounts and closes like the general transport, whatever it is sent', {
   timeout: 3_600_000,
@@ -161,4 +172,25 @@ it('answers, forwards, accounts and closes like the general transport, whatever 
   await fc.assert(property, { numRuns: RUNS, seed: SEED });
   expect(fast.gateway.bugs).toEqual([]);
   expect(fast.upstream.requests.length).toBeGreaterThan(RUNS / 2);
+});
+
+it('does so also where requests are pipelined over connections to the upstream', {
+  timeout: 3_600_000,
+}, async () => {
+  let seen = 0;
+  const property = fc.asyncProperty(streams, async (stream) => {
+    // An answer that is none ends pipelining to its target, so now and then everything begins anew.
+    if (seen++ % FEW === 0) {
+      await end(pipelined);
+      pipelined = await startSide(createFastTransport, 8);
+    }
+    // Two clients send the same, so that there is something to pipeline.
+    const [one, ...others] = await Promise.all([
+      send(general, stream),
+      ...[0, 1].map(() => sendAlone(pipelined, stream)),
+    ]);
+    for (const other of others) expect(other).toBe(one.answers);
+    expect(pipelined.gateway.bugs).toEqual([]);
+  });
+  await fc.assert(property, { numRuns: RUNS / 5, seed: SEED + 1 });
 });
