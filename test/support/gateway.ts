@@ -20,6 +20,8 @@ import { aToken, aUser } from './records.ts';
 export interface TestGatewayOptions {
   /** Origins of the one upstream, which takes every path; or upstreams as they are. */
   readonly upstreams: readonly string[] | Upstreams;
+  /** The one that is tested unless given. */
+  readonly create?: CreateTransport;
   /** Lets everything pass unless given. */
   readonly gate?: Gate;
   readonly clock?: Clock;
@@ -86,16 +88,27 @@ export type CreateTransport = typeof createGeneralTransport | typeof createFastT
 
 let create: CreateTransport = createGeneralTransport;
 
-/** Puts another transport under all gateways that are started from now on by this file of tests. */
-export function testTransport(other: CreateTransport): void {
+/** Puts another transport under all gateways that are started from now on. @returns what puts back the one before */
+export function testTransport(other: CreateTransport): () => void {
+  const before = create;
   create = other;
+  return () => {
+    create = before;
+  };
 }
 
 let pipelining = 1;
 
-/** How many requests may be under way over one upstream connection of gateways that are started from now on by this file. */
-export function testPipelining(most: number): void {
+/**
+ * How many requests may be under way over one upstream connection of gateways that are started from now on.
+ * @returns what puts back the number before
+ */
+export function testPipelining(most: number): () => void {
+  const before = pipelining;
   pipelining = most;
+  return () => {
+    pipelining = before;
+  };
 }
 
 /** Whether it is the general transport alone, for the few tests that hold of nothing else. */
@@ -160,7 +173,10 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     onBug,
     ...options.transport,
   };
-  const transport = create(transportOptions, options.upgrades?.(transportOptions) ?? null);
+  const transport = (options.create ?? create)(
+    transportOptions,
+    options.upgrades?.(transportOptions) ?? null,
+  );
   const { port }: AddressInfo = await transport.listen(0, '127.0.0.1');
   return {
     port,

@@ -77,7 +77,11 @@ describe.each([
   ['general', createGeneralTransport],
   ['fast', createFastTransport],
 ] as const)('over the %s transport', (_name, create) => {
-  beforeAll(() => testTransport(create));
+  let putBack: () => void;
+  beforeAll(() => {
+    putBack = testTransport(create);
+  });
+  afterAll(() => putBack());
 
   it('a connection is used again while it is young, whatever the name means by now', async () => {
     await start({ maxAgeMs: KEEP_MS });

@@ -1,15 +1,14 @@
 /** What holds for connections to upstreams holds also where requests are pipelined over them: the same tests. */
-import { join } from 'node:path';
-import { describe } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { createFastTransport } from '../../../../src/gateway/transport/fast/server.ts';
 import { testPipelining, testTransport } from '../../../support/gateway.ts';
 
-testTransport(createFastTransport);
-testPipelining(8);
+afterAll(testTransport(createFastTransport));
+afterAll(testPipelining(8));
 
 for (const name of ['accounted', 'connection', 'retries', 'streaming', 'truncation', 'upstream-answers']) {
-  // Importing a file of tests declares them here.
+  // Importing a file of tests declares them here; by a name of its own, as a worker that has imported it does not do so again.
   describe(name, async () => {
-    await import(join(import.meta.dirname, '..', `${name}.test.ts`));
+    await import(new URL(`../${name}.test.ts?pipelined`, import.meta.url).href);
   });
 }

@@ -4,11 +4,11 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { afterAll, describe } from 'vitest';
 import { createFastTransport } from '../../../../src/gateway/transport/fast/server.ts';
 import { testTransport } from '../../../support/gateway.ts';
 
-testTransport(createFastTransport);
+afterAll(testTransport(createFastTransport));
 
 // Its gateway is a process of its own, and it tries both.
 const APART = 'memory.test.ts';
@@ -17,6 +17,6 @@ const folder = join(import.meta.dirname, '..');
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.test.ts') && name !== APART)) {
   // Importing a file of tests declares them here.
   describe(file, async () => {
-    await import(join(folder, file));
+    await import(`${join(folder, file)}?fast`);
   });
 }

@@ -8,13 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Arrival, type Decision, reject } from '../../../../src/gateway/decision.ts';
 import { createFastTransport } from '../../../../src/gateway/transport/fast/server.ts';
 import { createGeneralTransport } from '../../../../src/gateway/transport/general/server.ts';
-import {
-  aPermit,
-  type CreateTransport,
-  startGateway,
-  type TestGateway,
-  testTransport,
-} from '../../../support/gateway.ts';
+import { aPermit, type CreateTransport, startGateway, type TestGateway } from '../../../support/gateway.ts';
 import { type StrictUpstream, startStrictUpstream } from '../../../support/strict-upstream.ts';
 import { answerTo } from './answers.ts';
 import { type Stream, streams } from './streams.ts';
@@ -44,10 +38,10 @@ function gate({ credential }: Arrival): Decision | Promise<Decision> {
 }
 
 async function startSide(create: CreateTransport, pipelining = 1): Promise<Side> {
-  testTransport(create);
   const upstream = await startStrictUpstream();
   upstream.answer = answerTo;
   const gateway = await startGateway({
+    create,
     upstreams: [upstream.origin],
     gate,
     limits: { bodySize: BODY_SIZE, headSize: 2_048 },

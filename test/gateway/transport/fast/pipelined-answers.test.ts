@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Decision } from '../../../../src/gateway/decision.ts';
 import { createFastTransport } from '../../../../src/gateway/transport/fast/server.ts';
-import { aPermit, startGateway, type TestGateway, testTransport } from '../../../support/gateway.ts';
+import { aPermit, startGateway, type TestGateway } from '../../../support/gateway.ts';
 import {
   BROKEN,
   bodyFor,
@@ -61,9 +61,9 @@ function letAllPass(): void {
 }
 
 beforeAll(async () => {
-  testTransport(createFastTransport);
   upstream = await startPlannedUpstream();
   gateway = await startGateway({
+    create: createFastTransport,
     upstreams: [upstream.origin],
     gate,
     transport: { onDoubt: (origin) => doubts.push(origin) },

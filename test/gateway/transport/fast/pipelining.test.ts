@@ -2,17 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../../src/gateway/decision.ts';
 import { createFastTransport } from '../../../../src/gateway/transport/fast/server.ts';
-import {
-  aPermit,
-  type TestGateway,
-  type TestGatewayOptions,
-  testTransport,
-} from '../../../support/gateway.ts';
+import { aPermit, type TestGateway, type TestGatewayOptions } from '../../../support/gateway.ts';
 import { manualClock } from '../../../support/manual-clock.ts';
 import { stage } from '../stage.ts';
 import { answering, ok, request, type ScriptedUpstream, type Wire } from '../wire.ts';
 
-testTransport(createFastTransport);
 const { gateway, upstream, client } = stage();
 
 /** A gateway whose gate holds requests until a number of them has come, so that they pass it in one turn. */
@@ -21,6 +15,7 @@ async function gathering(origin: string, options: Partial<TestGatewayOptions> = 
   let wanted = 1;
   const held: ((decision: Decision) => void)[] = [];
   const g = await gateway({
+    create: createFastTransport,
     upstreams: [origin],
     gate: () =>
       new Promise((resolve) => {
