@@ -21,7 +21,14 @@ test('a peer that refuses what it should pass on, or passes on what it should re
 
 test('only who judges tokens is asked to refuse', () => {
   const asked = PEERS.filter(named('unknown').fits).map(({ name }) => name);
-  expect(asked).toEqual(['haproxy', 'nginx-lua', 'nginx-lua-redis', 'tollgate', 'tollgate-log']);
+  expect(asked).toEqual([
+    'haproxy',
+    'nginx-lua',
+    'nginx-lua-redis',
+    'tollgate',
+    'tollgate-log',
+    'tollgate-pipelining',
+  ]);
 });
 
 test('a peer’s configuration wants every fact that it names', () => {
