@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { Answers, FromWorker, Topic, ToWorker } from './messages.ts';
 import { Respawn } from './respawn.ts';
+import { closeUndelivered } from './undelivered-connection.ts';
 
 /** How long a worker may take to answer a question, in milliseconds. */
 const ANSWER_MS = 1_000;
@@ -143,6 +144,7 @@ export class WorkerPool {
   #fork(): void {
     if (this.#phase === 'stopping') return;
     const worker = cluster.fork();
+    closeUndelivered(worker.process);
     this.#members.set(worker.id, { worker, listensAt: null });
     // A worker that dies takes its channel along; its exit tells the same.
     worker.on('error', () => {});

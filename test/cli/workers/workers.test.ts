@@ -70,6 +70,8 @@ async function metric(tollgate: TollgateProcess, series: string): Promise<number
 const FORWARDED = 'tollgate_requests_total{endpoint="unmatched",decision="forwarded"}';
 const pids = (tollgate: TollgateProcess) => tollgate.log('a worker is up').map(({ pid = 0 }) => pid);
 
+const most = (counts: ReadonlyMap<number, number>) => Math.max(0, ...counts.values());
+
 function runs(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -96,6 +98,7 @@ describe('a gateway of two workers', () => {
     /** By client, the request before each that was lost. */
     const lost: string[] = [];
     const last = new Map<number, string>();
+    const lostBy = new Map<number, number>();
     let answered = 0;
     let admitted = 0;
     const stop = keepAsking(CLIENTS, async (client) => {
@@ -112,6 +115,7 @@ describe('a gateway of two workers', () => {
         expect(status).toBeOneOf(path === '/limited' ? [200, 429] : [200]);
       } catch {
         lost.push(last.get(client) ?? '');
+        lostBy.set(client, (lostBy.get(client) ?? 0) + 1);
       }
     });
     await expect.poll(() => answered).toBeGreaterThan(500);
@@ -129,6 +133,7 @@ describe('a gateway of two workers', () => {
       .toMatchObject({ status: 'ok' });
     // Each client had one request under way, and those that lost it had been talking to the worker that was killed.
     expect(lost.length).toBeLessThan(CLIENTS);
+    expect(most(lostBy)).toBeLessThanOrEqual(1);
     const workerOf = new Map(tollgate.log('request').map(({ requestId, worker }) => [requestId, worker]));
     // What a killed process had not written of its log is lost with it, so not every request is told.
     const told = lost.map((requestId) => workerOf.get(requestId)).filter((worker) => worker !== undefined);
@@ -140,7 +145,13 @@ describe('a gateway of two workers', () => {
         return tollgate.log('request').some(({ worker }) => worker === 3);
       })
       .toBe(true);
-    expect(tollgate.log('a worker has died and is replaced')).toHaveLength(1);
+    // At once: nothing was waited for between its end and the start of the next.
+    expect(tollgate.log('a worker has died and is replaced')).toMatchObject([
+      { worker: victim?.worker, signal: 'SIGKILL', replacedAfterMs: 0 },
+    ]);
+    expect(tollgate.output.indexOf('a worker has died')).toBeLessThan(
+      tollgate.output.lastIndexOf('"a worker is up"'),
+    );
     expect(await metric(tollgate, 'tollgate_worker_deaths_total')).toBe(1);
     expect(await metric(tollgate, FORWARDED)).toBeGreaterThan(before);
     expect(got.get('/limited') ?? 0).toBeLessThanOrEqual(MAX / 2);
@@ -163,6 +174,23 @@ describe('a gateway of two workers', () => {
 });
 
 describe('a primary', () => {
+  it('closes the connection that it was handing to a worker which is killed, so that nobody waits for it', async () => {
+    const victim = pids(toldTwice)[0] ?? 0;
+    // It takes nothing more, and one connection is handed to it.
+    process.kill(victim, 'SIGSTOP');
+    let answered = 0;
+    const asked = Array.from({ length: 4 }, async () => {
+      await ask(false, `${toldTwice.proxy}/free`, authorization);
+      answered += 1;
+    });
+    const settled = Promise.allSettled(asked);
+    await expect.poll(() => answered).toBe(3);
+    process.kill(victim, 'SIGKILL');
+    const lost = (await settled).filter(({ status }) => status === 'rejected');
+    expect(lost).toHaveLength(1);
+    await toldTwice.until('a worker is up', 3);
+  });
+
   it('ends at once, with its workers, on a second SIGTERM', async () => {
     const answer = ask(false, `${toldTwice.proxy}/held`, authorization).catch(() => 'cut off');
     await expect.poll(() => held.length).toBe(1);
