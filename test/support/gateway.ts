@@ -70,7 +70,8 @@ export const HEAD: HeadOptions = {
   maxTargetLength: 8 * 1024,
 };
 
-const UPSTREAM: UpstreamOptions = {
+/** What an upstream is like unless a test says otherwise. */
+export const UPSTREAM: UpstreamOptions = {
   name: 'api',
   targets: [],
   paths: ['/'],

@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { TargetOptions } from '../../forward/target.ts';
-import { isRefusedAddress } from '../../forward/target-lookup.ts';
-import { certificateFault } from '../../forward/target-tls.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { AnswerTurns, passOver } from './answer-turns.ts';
+import { type ConnectionPhase, lossOf } from './connection-loss.ts';
 import { ConnectionTimes } from './connection-times.ts';
 import { type Destination, dial } from './dial.ts';
 import { ReadBuffer } from './read-buffer.ts';
@@ -20,9 +19,6 @@ export interface ConnectionOwner {
   doubted(): void;
 }
 
-/** `gathering`: requests were taken, and are not written. `busy`: requests were written, and their answers are not over. */
-type Phase = 'connecting' | 'idle' | 'gathering' | 'busy' | 'closed';
-
 /** A connection to one target, which carries one request at a time, or some that were written together. */
 export class UpstreamConnection {
   readonly #socket: Socket;
@@ -32,7 +28,7 @@ export class UpstreamConnection {
   readonly #times: ConnectionTimes;
   readonly #turns: AnswerTurns;
   readonly #sender: RequestSender;
-  #phase: Phase = 'connecting';
+  #phase: ConnectionPhase = 'connecting';
   /** Whose request is being taken, to be written behind others. */
   #joining: AnswerListener | null = null;
   /** How many requests are still taken. */
@@ -277,9 +273,9 @@ export class UpstreamConnection {
   /** Sends those behind an answer elsewhere as soon as its head says that theirs will not come, or not soon. */
   #lookAhead(): void {
     const { closes, status, isEventStream } = this.#answer.head;
-    // A 408 is said to a connection, not to a request: RFC 9110 §15.5.9.
-    if (closes || status === 408 || this.#answer.state === 'until-close') this.#takeNoMore(true);
-    else if (isEventStream) this.#takeNoMore(false);
+    // A 408 is said to a connection, not to a request (RFC 9110 §15.5.9).
+    const isLast = closes || status === 408 || this.#answer.state === 'until-close';
+    if (isLast || isEventStream) this.#takeNoMore(isLast);
   }
 
   /** The connection ends with the answer under way. @param unseen whether the upstream will not look at those behind */
@@ -346,12 +342,7 @@ export class UpstreamConnection {
   };
 
   #onError = (error: NodeJS.ErrnoException): void => {
-    const connecting = this.#phase === 'connecting';
-    const unseen = connecting || (this.#phase === 'busy' && this.#answer.state === 'unseen');
-    const fault = unseen ? certificateFault(error) : null;
-    if (isRefusedAddress(error)) this.#fail('forward.address', 'unsent');
-    else if (fault !== null) this.#fail('forward.certificate', connecting ? 'unsent' : 'sent', fault);
-    else this.#lost();
+    this.#lost(error);
   };
 
   #onClose = (): void => {
@@ -359,24 +350,12 @@ export class UpstreamConnection {
     this.#owner.closed(this);
   };
 
-  /** The connection is gone before its request was over. */
-  #lost(): void {
-    switch (this.#phase) {
-      case 'connecting':
-        this.#fail('forward.connect', 'unsent');
-        break;
-      case 'busy':
-        if (!this.#answer.isBeforeBody) this.#cut();
-        else this.#fail('forward.reset', this.#answer.state === 'unseen' ? 'sent' : 'answering');
-        break;
-      case 'gathering':
-        this.#close((listener) => listener.passedOver(true), true);
-        break;
-      case 'idle':
-        this.destroy();
-        break;
-      case 'closed':
-        break;
-    }
+  /** The connection is gone, whether or not its requests are over. */
+  #lost(error: NodeJS.ErrnoException | null = null): void {
+    const loss = lossOf(this.#phase, this.#answer, error);
+    if (loss === 'unused') this.destroy();
+    else if (loss === 'cut') this.#cut();
+    else if (loss === 'unwritten') this.#close((listener) => listener.passedOver(true), true);
+    else this.#fail(loss.code, loss.progress, loss.reason);
   }
 }
