@@ -1,49 +1,30 @@
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { describe, expect, it } from 'vitest';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
-import { openRedisStore } from '../../src/store/redis/store.ts';
 import { aToken, aUser, aZone } from '../support/records.ts';
-import { type ClusterNode, startCluster } from '../support/redis-cluster.ts';
+import type { ClusterNode } from '../support/redis-cluster.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { aCluster, atTheEnd, gateway } from '../support/redis-topologies.ts';
 import { Ear } from './ear.ts';
 import { Load } from './redis-load.ts';
 
-// Servers agree in their own time, and a busy machine gives them little of it.
-vi.setConfig({ testTimeout: 60_000 });
-
 const AOF = 'appendonlydir';
 
-const endings: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
-
 /** Two primaries, of which the second has the slot of what management writes; no node is given up by the others. */
-async function aCluster(replicas: number) {
-  const cluster = await startCluster({
+async function twoPrimaries(replicas: number) {
+  const cluster = await aCluster({
     primaries: 2,
     replicas,
     args: ['--cluster-require-full-coverage', 'no'],
   });
-  endings.push(() => cluster.stop());
   const [first, owner] = cluster.primaries;
   if (first === undefined || owner === undefined) throw new Error('two were started');
   return { ...cluster, first, owner };
 }
 
-async function gateway(url: string) {
-  const log: string[] = [];
-  const store = await openRedisStore({
-    ...{ url, prefix: 'tg:', commandTimeoutMs: 500, clock: systemClock },
-    durability: { file: 'auto', replicas: 0, timeoutMs: 10_000 },
-    onLog: (_, line) => log.push(line),
-  });
-  endings.push(() => store.close());
-  return { store, log };
-}
+const durability = { file: 'auto', replicas: 0, timeoutMs: 10_000 } as const;
 
 /** The name of an endpoint whose window is kept by that server. */
 async function nameServedBy(raw: Redis): Promise<string> {
@@ -60,22 +41,22 @@ async function nameServedBy(raw: Redis): Promise<string> {
 /** What a dead server had counted, from a copy of its file: alone, so that no other tells it what came after. */
 async function countedBy({ server }: ClusterNode, key: string): Promise<number> {
   const alone = await startRedis();
-  endings.push(() => alone.stop());
+  atTheEnd(() => alone.stop());
   await alone.kill();
   cpSync(path.join(server.directory, AOF), path.join(alone.directory, AOF), { recursive: true, force: true });
   await alone.restart();
   const raw = new Redis(alone.url);
-  endings.push(() => raw.disconnect());
+  atTheEnd(() => raw.disconnect());
   return Number(await raw.hget(key, 'all'));
 }
 
 describe('a cluster', () => {
   it('of which a primary is killed under load goes on with its replica: no token is unknown, and limits hold', async () => {
-    const cluster = await aCluster(2);
+    const cluster = await twoPrimaries(2);
     const { owner } = cluster;
     const replica = cluster.replicas[1];
     if (replica === undefined) throw new Error('two were started');
-    const gateways = [await gateway(cluster.url), await gateway(cluster.url)];
+    const gateways = [await gateway(cluster.url, { durability }), await gateway(cluster.url, { durability })];
     const stores = gateways.map(({ store }) => store);
     const [first, second] = stores;
     if (first === undefined || second === undefined) throw new Error('two were opened');
@@ -120,8 +101,8 @@ describe('a cluster', () => {
   });
 
   it('of which one primary is away says so once, and once that it is back; what others serve goes on', async () => {
-    const cluster = await aCluster(0);
-    const { store, log } = await gateway(cluster.url);
+    const cluster = await twoPrimaries(0);
+    const { store, log } = await gateway(cluster.url, { durability });
     const name = `127.0.0.1:${cluster.first.server.port}`;
     await cluster.first.server.kill();
     await expect.poll(() => store.trouble()).toMatch(new RegExp(`^${name} of Redis at .* does not answer: `));

@@ -1,32 +1,11 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { describe, expect, it } from 'vitest';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
 import { MANAGEMENT_SLOT } from '../../src/store/redis/script.ts';
-import { openRedisStore } from '../../src/store/redis/store.ts';
 import { aToken, aUser, aZone } from '../support/records.ts';
-import { type ClusterNode, type ClusterOptions, startCluster } from '../support/redis-cluster.ts';
+import type { ClusterNode } from '../support/redis-cluster.ts';
+import { aCluster, gateway } from '../support/redis-topologies.ts';
 import { Ear } from './ear.ts';
 import { Load } from './redis-load.ts';
-
-// Servers agree in their own time, and a busy machine gives them little of it.
-vi.setConfig({ testTimeout: 60_000 });
-
-const endings: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
-
-async function aCluster(options: ClusterOptions) {
-  const cluster = await startCluster(options);
-  endings.push(() => cluster.stop());
-  return cluster;
-}
-
-async function gateway(url: string, commandTimeoutMs = 500) {
-  const store = await openRedisStore({ url, prefix: 'tg:', commandTimeoutMs, clock: systemClock });
-  endings.push(() => store.close());
-  return store;
-}
 
 const user = aUser();
 const { token } = aToken(user.id);
@@ -62,9 +41,10 @@ async function migrate(nodes: readonly ClusterNode[], slot: number): Promise<voi
 describe('a slot that moves to another node under load', () => {
   it('of a limit leaves the limit exact; of tokens, no token unknown and every change announced', async () => {
     const cluster = await aCluster({ primaries: 3 });
-    const stores = [await gateway(cluster.url, 5_000), await gateway(cluster.url, 5_000)];
-    const [first, second] = stores;
-    if (first === undefined || second === undefined) throw new Error('two were opened');
+    const patient = { commandTimeoutMs: 5_000 };
+    const { store: first } = await gateway(cluster.url, patient);
+    const { store: second } = await gateway(cluster.url, patient);
+    const stores = [first, second];
     await first.commit([
       { put: 'user', user },
       { put: 'token', token },

@@ -1,37 +1,14 @@
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { describe, expect, it } from 'vitest';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
-import { openRedisStore } from '../../src/store/redis/store.ts';
 import { aToken, aUser, aZone } from '../support/records.ts';
-import { type Sentinels, startSentinels } from '../support/redis-sentinel.ts';
-import type { RedisServer } from '../support/redis-server.ts';
+import { fact } from '../support/redis-cluster.ts';
+import type { Sentinels } from '../support/redis-sentinel.ts';
+import { freePort, type RedisServer } from '../support/redis-server.ts';
+import { atTheEnd, gateway, rawClient, sentinels } from '../support/redis-topologies.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { Ear } from './ear.ts';
 import { Load } from './redis-load.ts';
-
-// Servers agree in their own time, and a busy machine gives them little of it.
-vi.setConfig({ testTimeout: 60_000 });
-
-const endings: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end();
-});
-
-async function sentinels(): Promise<Sentinels> {
-  const started = await startSentinels();
-  endings.push(() => started.stop());
-  return started;
-}
-
-async function gateway(url: string) {
-  const log: string[] = [];
-  const store = await openRedisStore({
-    ...{ url, prefix: 'tg:', commandTimeoutMs: 500, clock: systemClock },
-    onLog: (_, line) => log.push(line),
-  });
-  endings.push(() => store.close());
-  return { store, log };
-}
 
 /** How many requests the window has counted, as this server has it. */
 async function counted(server: RedisServer, endpoint: string): Promise<number> {
@@ -47,6 +24,11 @@ async function replicatedAll({ primary }: Sentinels): Promise<void> {
   await raw.set('mark', '');
   await raw.wait(1, 5_000);
   raw.disconnect();
+}
+
+/** A push as Sentinel writes it in RESP3, which clients speak here. */
+function announcement(text: string): string {
+  return `>3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$${text.length}\r\n${text}\r\n`;
 }
 
 const user = aUser();
@@ -146,6 +128,25 @@ describe('a Sentinel', () => {
     const redis = await sentinels();
     const { store } = await gateway(redis.url.replace('//', '//127.0.0.1:1,'));
     expect(await store.trouble()).toBeNull();
+  });
+
+  it('that was away at the start is listened to once it is there, and followed', async () => {
+    const redis = await sentinels();
+    const [first = 0, second = 0] = redis.sentinelPorts;
+    const port = await freePort();
+    const { store } = await gateway(`redis+sentinel://127.0.0.1:${first},127.0.0.1:${port}/main`);
+    const late = await startTcpProxy(second, port);
+    atTheEnd(() => late.close());
+    const sentinel = rawClient(`redis://127.0.0.1:${second}`);
+    const listening = async () => / sub=1 /.test(String(await sentinel.client('LIST')));
+    await expect.poll(listening).toBe(true);
+    // What it announces is acted on, though the primary goes on as if nothing were.
+    const primary = rawClient(redis.primary.url);
+    const connections = async () => Number(fact(await primary.info('stats'), 'total_connections_received'));
+    const before = await connections();
+    late.say(announcement(`main 127.0.0.1 ${redis.primary.port} 127.0.0.1 ${redis.replica.port}`));
+    await expect.poll(connections).toBeGreaterThan(before);
+    await expect.poll(() => store.trouble()).toBeNull();
   });
 
   it('that is away with all others is told as such', async () => {

@@ -15,6 +15,7 @@ export interface Sentinels {
   readonly replica: RedisServer;
   /** `redis+sentinel://…` with all three. */
   readonly url: string;
+  readonly sentinelPorts: readonly number[];
   /** The port of the server that all Sentinels take for the primary; 0 while they differ. */
   primaryPort(): Promise<number>;
   stop(): Promise<void>;
@@ -61,6 +62,7 @@ export async function startSentinels({
     primary,
     replica,
     url: `${tls ? 'rediss' : 'redis'}+sentinel://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/${NAME}`,
+    sentinelPorts: ports,
     async primaryPort() {
       const answers = await Promise.all(
         raws.map((raw) => raw.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)),

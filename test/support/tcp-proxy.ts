@@ -12,15 +12,21 @@ export interface TcpProxy {
   cutsReplies: boolean;
   /** Whether what the server says is lost, judged by all that the client has said on that connection, and by what is said. */
   loses: (asked: string, said: string) => boolean;
+  /** Has every client hear this, as if the server had said it. */
+  say(text: string): void;
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(to: number): Promise<TcpProxy> {
+/** @param port where to listen; 0 for a free one */
+export async function startTcpProxy(to: number, port = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
   let connections = 0;
   const server = createServer((client) => {
     connections += 1;
     const upstream = connect(to, '127.0.0.1');
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     let asked = '';
     for (const [socket, other] of [
       [client, upstream],
@@ -44,7 +50,7 @@ export async function startTcpProxy(to: number): Promise<TcpProxy> {
       else setTimeout(() => client.write(chunk), proxy.delayMs);
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const proxy: TcpProxy = {
     port: (server.address() as AddressInfo).port,
@@ -54,6 +60,9 @@ export async function startTcpProxy(to: number): Promise<TcpProxy> {
     delayMs: 0,
     cutsReplies: false,
     loses: () => false,
+    say(text) {
+      for (const client of clients) client.write(text);
+    },
     async close() {
       const closed = once(server, 'close');
       server.close();

@@ -10,18 +10,20 @@ const RECONNECT_MS = 1_000;
  * frozen while another took its place would be written to until Sentinel made it a replica, and those writes be lost.
  * Done here, because the client's own detector writes to the console whenever a Sentinel is away.
  * @param options with which Sentinels are connected to
+ * @param reconnectMs how long to wait before a Sentinel that is away is tried again, in milliseconds
  */
 export function followFailovers(
   redis: Redis,
   primary: string,
   sentinels: readonly RedisHost[],
   options: Pick<RedisOptions, 'username' | 'password' | 'tls'>,
+  reconnectMs = RECONNECT_MS,
 ): void {
   const watchers = sentinels.map((host) => {
     const watcher = new Redis({
       ...options,
       ...host,
-      retryStrategy: () => RECONNECT_MS,
+      retryStrategy: () => reconnectMs,
       autoResubscribe: false,
     });
     // Why the primary is not found is told by the client itself.
