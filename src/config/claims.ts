@@ -4,7 +4,8 @@ import { type MatchRule, parseMatch, sameClaim } from '../domain/endpoint-match.
 import { ECHO_TARGET } from './network-settings.ts';
 import type { Finding } from './problem.ts';
 import { at, type Check, type Entry, entriesOf, read, textsOf } from './reading.ts';
-import { endpoint, upstream } from './schema.ts';
+import { upstream } from './schema/forward.ts';
+import { endpoint } from './schema/limit.ts';
 
 /** A rule, and whose it is. */
 interface Claim {

@@ -10,7 +10,11 @@ import {
 import type { ListenAddress } from './network-settings.ts';
 import type { Finding } from './problem.ts';
 import { at, type Check, entriesOf, type Path, read } from './reading.ts';
-import { configSchema, listen, listenTls, redisTls, resolve, upstreamTls } from './schema.ts';
+import { upstreamTls } from './schema/forward.ts';
+import { listen, listenTls } from './schema/listen.ts';
+import { resolve } from './schema/resolve.ts';
+import { redisTls } from './schema/store.ts';
+import { configSchema } from './schema.ts';
 
 /**
  * Everything in the file that contradicts something else in it. What is wrong by itself is passed over here and told
