@@ -1,5 +1,4 @@
 /** What one budget for a fleet of whole gateways comes to: `tollgate serve`, over HTTP, on one Redis. */
-import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { newId } from '../../src/domain/ids.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
@@ -14,7 +13,7 @@ import type { SaturatingLoadProcess } from '../processes/saturating-load.ts';
 import { type Samples, scrape } from '../prometheus.ts';
 import { addRecords } from '../tollgate/records.ts';
 import type { Scenario } from './scenarios.ts';
-import { scriptCalls } from './script-calls.ts';
+import { idleCalls, scriptCalls } from './script-calls.ts';
 
 export interface FleetExtent {
   readonly gateways: number;
@@ -91,7 +90,7 @@ export async function measureGateways(extent: FleetExtent): Promise<FleetRow[]> 
     for (let at = 0; at < extent.gateways; at++)
       gateways.push(new TollgateProcess(config, ['--role', 'gateway']));
     await Promise.all(gateways.map((gateway) => gateway.ready()));
-    const backgroundPerSecond = await callsWhileIdle(raw, Math.min(IDLE_SECONDS, extent.window));
+    const backgroundPerSecond = await idleCalls(raw, Math.min(IDLE_SECONDS, extent.window));
     const fleet: Fleet = { raw, upstream, loads, gateways, extent, secrets, backgroundPerSecond };
     const rows: FleetRow[] = [];
     for (const scenario of extent.scenarios)
@@ -103,13 +102,6 @@ export async function measureGateways(extent: FleetExtent): Promise<FleetRow[]> 
     raw.disconnect();
     await redis.stop();
   }
-}
-
-/** Scripts a second of gateways that nobody asks anything. */
-async function callsWhileIdle(raw: Redis, seconds: number): Promise<number> {
-  const [before, since] = [await scriptCalls(raw), performance.now()];
-  await setTimeout(seconds * 1000);
-  return ((await scriptCalls(raw)) - before) / ((performance.now() - since) / 1000);
 }
 
 function module(name: string): URL {

@@ -5,12 +5,16 @@ import { startRedis } from '../../test/support/redis-server.ts';
 import { Child } from '../child.ts';
 import type { FleetCounts, FleetGateway } from '../processes/fleet-gateway.ts';
 import { MAXIMA, SCENARIOS, type Scenario } from './scenarios.ts';
-import { scriptCalls } from './script-calls.ts';
+import { idleCalls, scriptCalls } from './script-calls.ts';
 
 const GATEWAYS = 4;
 const WINDOW_SECONDS = 60;
 /** Long enough to use up every budget here; it ends when nobody was admitted for two seconds. */
 const LOAD_SECONDS = 30;
+/** Before anything is measured, so that it is on compiled code. */
+const WARM_UP = { endpoint: { name: 'warm-up', max: 60_000, windowSeconds: WINDOW_SECONDS }, seconds: 3 };
+/** For how long nobody asks anything while what the stores do by themselves is counted. */
+const IDLE_SECONDS = 10;
 /** How long all have been refused for when it is counted what that costs. */
 const REFUSED_SECONDS = 1;
 
@@ -20,8 +24,8 @@ export const LEDGER_HEAD = [
   'admitted',
   'of it',
   'commands/admitted',
-  'commands/refused',
   'refused',
+  'commands while all are refused',
   'p99 leased µs',
 ];
 
@@ -34,9 +38,12 @@ export async function measureLedgers(): Promise<string[][]> {
   );
   try {
     await Promise.all(gateways.map((gateway) => gateway.ask('open', server.url)));
+    const tokens = SCENARIOS.flatMap((scenario) => scenario.tokens);
+    await Promise.all(gateways.map((gateway) => gateway.ask('load', { ...WARM_UP, tokens, share: 30_000 })));
+    const background = await idleCalls(redis, IDLE_SECONDS);
     const rows: string[][] = [];
     for (const scenario of SCENARIOS)
-      for (const max of MAXIMA) rows.push(await measure(gateways, redis, scenario, max));
+      for (const max of MAXIMA) rows.push(await measure(gateways, redis, background, scenario, max));
     await Promise.all(gateways.map((gateway) => gateway.ask('close', undefined)));
     return rows;
   } finally {
@@ -49,6 +56,8 @@ export async function measureLedgers(): Promise<string[][]> {
 async function measure(
   gateways: readonly Child<FleetGateway>[],
   redis: Redis,
+  /** Scripts a second when nobody asks anything. */
+  background: number,
   { name, tokens, percentage }: Scenario,
   max: number,
 ): Promise<string[]> {
@@ -59,7 +68,9 @@ async function measure(
   const before = await scriptCalls(redis);
   const spent = await askAll(LOAD_SECONDS);
   const between = await scriptCalls(redis);
+  const refusedSince = performance.now();
   const refused = await askAll(REFUSED_SECONDS);
+  const refusedSeconds = (performance.now() - refusedSince) / 1000;
   const after = await scriptCalls(redis);
   const admitted = sum(spent, (each) => each.admitted) + sum(refused, (each) => each.admitted);
   const turnedAway = sum(refused, (each) => each.refused);
@@ -70,8 +81,8 @@ async function measure(
     `${admitted}${admitted > max ? ' TOO MANY' : ''}`,
     `${((admitted / max) * 100).toFixed(2)} %`,
     ((between - before) / admitted).toFixed(4),
-    ((after - between) / turnedAway).toFixed(6),
     String(turnedAway),
+    `${after - between}, background ${(background * refusedSeconds).toFixed(1)}, for leases ${sum(refused, (each) => each.asked)}`,
     leased.length === 0 ? '–' : Math.max(...leased).toFixed(1),
   ];
 }

@@ -15,6 +15,8 @@ export interface FleetLoad {
 export interface FleetCounts {
   readonly admitted: number;
   readonly refused: number;
+  /** Questions for leases. */
+  readonly asked: number;
   /** Requests that had to wait for Redis. */
   readonly waited: number;
   /** What a request took that was answered from a lease, in microseconds: 99 of 100 took no longer. Null where all waited. */
@@ -47,6 +49,8 @@ answerQuestions({
 async function loadStore({ ledger }: RedisStore, load: FleetLoad): Promise<FleetCounts> {
   const { endpoint, tokens, share, seconds } = load;
   const counts = { admitted: 0, refused: 0, waited: 0 };
+  const askedSoFar = () => ledger.leases?.asked ?? 0;
+  const askedBefore = askedSoFar();
   let lastAdmitted = performance.now();
   const count = (admitted: boolean) => {
     if (!admitted) counts.refused += 1;
@@ -80,5 +84,6 @@ async function loadStore({ ledger }: RedisStore, load: FleetLoad): Promise<Fleet
   }
   while (waiting > 0) await new Promise((resolve) => setImmediate(resolve));
   took.sort((a, b) => a - b);
-  return { ...counts, leasedP99: took[Math.floor(took.length * 0.99)] ?? null };
+  const asked = askedSoFar() - askedBefore;
+  return { ...counts, asked, leasedP99: took[Math.floor(took.length * 0.99)] ?? null };
 }

@@ -24,7 +24,7 @@ export class EndpointLeases {
   refusal: Refusal | null = null;
   readonly #clock: Clock;
   readonly #byToken = new Map<string, Holding>();
-  /** Tokens that leased ahead of need, those first that were not looked at for longest. */
+  /** Tokens that may soon be spent from again, those first that were not looked at for longest. */
   readonly #inDemand = new Set<Holding>();
   /** Every lease not seen to be over, oldest first. */
   #kept: Kept[] = [];
@@ -55,10 +55,14 @@ export class EndpointLeases {
     return this.#asking.push(holding) === 1;
   }
 
+  /** Has others ask for this token, for as long as it is in demand. */
+  joins(holding: Holding): void {
+    this.#inDemand.add(holding);
+  }
+
   /** Keeps a lease. @returns how much was lost with one of a window that has ended */
   keep(holding: Holding, lease: Lease): number {
     this.#kept.push({ holding, lease });
-    if (lease.size > 1) this.#inDemand.add(holding);
     return holding.keep(lease);
   }
 

@@ -1,7 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
 import {
+  DEMAND_MS,
   demand,
+  GROWTH,
   type Grant,
+  JOINED_GROWTH,
   type LeaseRequest,
   leaseLifetimeMs,
   measured,
@@ -159,16 +162,20 @@ export class Holding {
   request(now: number): LeaseRequest {
     const { endpoint, share } = this.limits;
     const need = this.waiters.filter((waiter) => isLike(waiter.spend, this.limits)).length;
-    const want = need + this.#demandAt(now);
+    const want = need + this.#demandAt(now, need === 0 ? JOINED_GROWTH : GROWTH);
     this.#rate = this.#rateAt(now);
     this.#spentSince = 0;
     this.askedAt = now;
     return { endpoint, tokenId: this.tokenId, share, need, want };
   }
 
-  /** Whether it will soon be spent from again, going by what was spent since it was last asked for. */
+  /**
+   * Whether it will soon be spent from again, going by what was spent since it was last asked for. Who held no lease
+   * must have come just now: where that is rare, what is leased in vain goes back by a command of its own.
+   */
   isInDemand(now: number): boolean {
-    return this.#demandAt(now) > 0;
+    if (this.#sizeBefore <= 1 && now - this.askedAt > DEMAND_MS) return false;
+    return this.#demandAt(now, JOINED_GROWTH) > 0;
   }
 
   /** Whether to ask for more of it along with others: some of what was leased is spent, or it is too old. */
@@ -224,8 +231,8 @@ export class Holding {
     return measured(this.#rate, this.#spentSince, now - this.askedAt, this.#lifetimeMs);
   }
 
-  #demandAt(now: number): number {
-    return demand(this.#rateAt(now).perMs, this.#sizeBefore, this.#lifetimeMs);
+  #demandAt(now: number, growth: number): number {
+    return demand(this.#rateAt(now).perMs, growth * Math.max(1, this.#sizeBefore), this.#lifetimeMs);
   }
 
   get #lifetimeMs(): number {

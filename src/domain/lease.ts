@@ -65,7 +65,7 @@ export interface LeaseSource {
 export const TOKENS_AT_ONCE = 100;
 
 /** A lease covers so much of the demand seen last, in milliseconds. */
-const DEMAND_MS = 50;
+export const DEMAND_MS = 50;
 /** A token that asks less than this in `DEMAND_MS` is leased as much, as far as it will ask within a lease's life. */
 const WORTH_ASKING_FOR = 8;
 /** At most this part of what is left in a window is leased ahead of need: so leases shrink towards its end. */
@@ -73,7 +73,9 @@ export const PART_OF_LEFT = 16;
 /** A budget with less left than this is taken request by request. */
 export const TOO_LITTLE_LEFT = 2 * PART_OF_LEFT;
 /** A lease is at most so many times as large as the one before: a short burst is no demand. */
-const GROWTH = 4;
+export const GROWTH = 4;
+/** The same where others ask along: somebody who came once may not come again. */
+export const JOINED_GROWTH = 2;
 /** Who did not ask for so many lives of a lease begins anew. */
 const AWAY = 4;
 /** Of what is reported as left of a window only so much is believed, since clocks do not tick alike. */
@@ -106,9 +108,16 @@ export function leaseLifetimeMs(windowSeconds: number): number {
   return Math.min(500, Math.max(50, windowSeconds * 50));
 }
 
-/** For how long, from when it was granted, something of a lease may come back: its lifetime, and time to arrive. */
+/** How often leases that were kept long enough are looked for and given back, in milliseconds. */
+export const RETURN_EVERY_MS = 50;
+
+/**
+ * For how long, from when it was granted, something of a lease may come back, in milliseconds: its lifetime, until it is
+ * seen to be over, until it is given back, and time to arrive.
+ */
 export function looseMs(windowSeconds: number): number {
-  return 2 * leaseLifetimeMs(windowSeconds);
+  const lifetime = leaseLifetimeMs(windowSeconds);
+  return lifetime + Math.max(lifetime, 3 * RETURN_EVERY_MS);
 }
 
 /** How fast a token spends. */
@@ -136,11 +145,11 @@ export function measured(
 /**
  * How many requests a lease should cover: those likely to follow in `DEMAND_MS`; of a slow token a few more, as far as
  * they are likely to come while the lease lives.
- * @param before size of the lease before
+ * @param most by the size of the lease before
  */
-export function demand(perMs: number, before: number, lifetimeMs: number): number {
+export function demand(perMs: number, most: number, lifetimeMs: number): number {
   const expected = Math.max(perMs * DEMAND_MS, Math.min(WORTH_ASKING_FOR, perMs * lifetimeMs));
-  return Math.min(Math.floor(expected), GROWTH * Math.max(1, before));
+  return Math.min(Math.floor(expected), most);
 }
 
 /** How much of a lease is left when the next one is asked for. Leases under four requests are not worth it. */

@@ -7,6 +7,7 @@ import {
   type LeaseRequest,
   type LeaseSource,
   lowMark,
+  RETURN_EVERY_MS,
   windowMs,
 } from './lease.ts';
 import { type AskedFor, EndpointLeases } from './lease-endpoint.ts';
@@ -24,8 +25,6 @@ import type { Counted, LeaseCounts, LimitLedger, Spend, Spent } from './limit-le
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';
 
-/** How often leases that were kept long enough are looked for, in milliseconds. */
-const RETURN_EVERY_MS = 50;
 /** How often what was not asked about for as long is forgotten, in milliseconds. */
 const FORGET_EVERY_MS = 60_000;
 /** How many answers in a row may come after the end of the window that they speak of. */
@@ -171,6 +170,7 @@ export class LeasedLedger implements LimitLedger {
     holding.lateAnswers = 0;
     this.#usableLease(endpoint, holding, request);
     holding.learn(grant);
+    if (grant.granted > 0) endpoint.joins(holding);
     const exhausted = isExhausted(request, grant);
     remember(endpoint, holding, request, sent, grant, exhausted);
     this.#settle(endpoint, holding, request, grant, new Lease(request, sent, grant), exhausted);

@@ -3,7 +3,7 @@ import { type Climate, runSchedule } from './simulated-fleet.ts';
 import type { Weather } from './simulated-gateway.ts';
 
 /** How many schedules of each kind: more with TOLLGATE_SCHEDULES, others with TOLLGATE_SEED. */
-const SCHEDULES = Number(process.env['TOLLGATE_SCHEDULES'] ?? 120);
+const SCHEDULES = Number(process.env['TOLLGATE_SCHEDULES'] ?? 112);
 const FIRST_SEED = Number(process.env['TOLLGATE_SEED'] ?? 1);
 const seeds = Array.from({ length: SCHEDULES }, (_, i) => FIRST_SEED + i);
 const TIME_LIMIT_MS = 20_000 + SCHEDULES * 100;

@@ -80,7 +80,7 @@ class SimulatedFleet {
     this.#world = manualClock(1_700_000_000_000 + this.#random.between(0, 1000));
     this.#windowSeconds = this.#random.whole(1, 2);
     this.#settleMs = leaseLifetimeMs(this.#windowSeconds) * 1.01 + 3 * COMMAND_TIMEOUT_MS;
-    const tokens = this.#random.chance(0.3) ? this.#random.whole(20, 150) : this.#random.whole(1, 5);
+    const tokens = this.#random.chance(0.2) ? this.#random.whole(20, 150) : this.#random.whole(1, 5);
     this.#tokens = Array.from({ length: tokens }, (_, at) => `t${at}`);
     this.#serverOffset = this.#random.between(-3_600_000, 3_600_000);
     this.#suspends = this.#random.chance(0.5);

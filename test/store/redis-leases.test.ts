@@ -122,35 +122,50 @@ it('a store that is closed gives back what it has leased and not spent', async (
   expect(await leased()).toBe(100);
 });
 
-it('gateways that spend one budget over real connections admit exactly that, for a fraction of a command each', async () => {
-  const server = await aServer();
-  const raw = rawClient(server.url);
-  const clocks = Array.from({ length: 4 }, () => manualClock());
-  const sources = await Promise.all(clocks.map(() => aSource(server.url)));
-  const ledgers = sources.map(
-    ({ source }, i) => new LeasedLedger(source, clocks[i] ?? manualClock(), setImmediate),
-  );
-  const spend = { endpoint: { name: 'users', max: 6000, windowSeconds: HOUR }, tokenId: 'a', share: 4500 };
-  let admitted = 0;
-  let refused = 0;
-  const callsBefore = await scriptCalls(raw);
-  const gateway = async (ledger: LeasedLedger, at: number) => {
-    while (refused < 400) {
-      const { admitted: yes } = await ledger.spend(spend);
-      if (yes) admitted += 1;
+/** Who shares one budget, and how many commands a request may cost. */
+const FLEETS = [
+  { who: 'one hot token', tokens: 1, share: 4500, everyMs: 0.2, commands: 0.2 },
+  { who: '50 slow tokens', tokens: 50, share: 300, everyMs: 1, commands: 0.25 },
+];
+
+for (const { who, tokens, share, everyMs, commands } of FLEETS) {
+  it(`gateways that spend one budget for ${who} over real connections admit exactly that, for a fraction of a command each`, async () => {
+    const server = await aServer();
+    const raw = rawClient(server.url);
+    const clocks = Array.from({ length: 4 }, () => manualClock());
+    const sources = await Promise.all(clocks.map(() => aSource(server.url)));
+    const ledgers = sources.map(
+      ({ source }, i) => new LeasedLedger(source, clocks[i] ?? manualClock(), setImmediate),
+    );
+    const endpoint = { name: 'users', max: 6000, windowSeconds: HOUR };
+    const possible = Math.min(6000, tokens * share);
+    const admittedTo = new Map<string, number>();
+    let refused = 0;
+    const ask = async (ledger: LeasedLedger, tokenId: string) => {
+      const { admitted } = await ledger.spend({ endpoint, tokenId, share });
+      if (admitted) admittedTo.set(tokenId, (admittedTo.get(tokenId) ?? 0) + 1);
       else refused += 1;
-      clocks[at]?.advance(0.2);
-    }
-  };
-  await Promise.all(ledgers.map(gateway));
-  // What one gave back last, another may still use.
-  for (const ledger of ledgers) await ledger.close();
-  const fresh = new LeasedLedger((await aSource(server.url)).source, manualClock(), setImmediate);
-  while ((await fresh.spend(spend)).admitted) admitted += 1;
-  expect(admitted).toBe(4500);
-  expect((await scriptCalls(raw)) - callsBefore).toBeLessThan(0.2 * 4500);
-  for (const { close } of sources) close();
-});
+      return admitted;
+    };
+    const callsBefore = await scriptCalls(raw);
+    const gateway = async (ledger: LeasedLedger, at: number) => {
+      for (let turn = at; refused < 400; turn++) {
+        await ask(ledger, `t${turn % tokens}`);
+        clocks[at]?.advance(everyMs);
+      }
+    };
+    await Promise.all(ledgers.map(gateway));
+    // What one gave back last, another may still use.
+    for (const ledger of ledgers) await ledger.close();
+    const fresh = new LeasedLedger((await aSource(server.url)).source, manualClock(), setImmediate);
+    for (let token = 0; token < tokens; token++) while (await ask(fresh, `t${token}`)) {}
+    const admitted = [...admittedTo.values()];
+    expect(admitted.reduce((sum, each) => sum + each, 0)).toBe(possible);
+    expect(Math.max(...admitted)).toBeLessThanOrEqual(share);
+    expect((await scriptCalls(raw)) - callsBefore).toBeLessThan(commands * possible);
+    for (const { close } of sources) close();
+  });
+}
 
 async function scriptCalls(raw: ReturnType<typeof rawClient>): Promise<number> {
   const stats = await raw.info('commandstats');
