@@ -64,10 +64,14 @@ export function oktaOperations(): readonly string[] {
   });
 }
 
+let documents: readonly Document[] | null = null;
+
+/** Reads Okta's documents, once for each process. */
 function oktaDocuments(): readonly Document[] {
-  return readdirSync(OKTA)
+  documents ??= readdirSync(OKTA)
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => document.parse(chosenByKind(parse(repaired(readFileSync(`${OKTA}/${name}`, 'utf8'))))));
+  return documents;
 }
 
 /** Okta's answers have null where its documents have a member that may be missing (docs/okta.md §3 and §8). */
@@ -76,14 +80,15 @@ function withoutNulls(text: string): string {
   return JSON.stringify(JSON.parse(text, (_, value: unknown) => value ?? undefined));
 }
 
+const discriminated = z.looseObject({
+  oneOf: z.unknown(),
+  discriminator: z.object({ propertyName: z.string(), mapping: z.record(z.string(), z.string()) }),
+});
+
 /** Says of every `oneOf` with a discriminator what the discriminator says: which kind it is decides which schema holds. */
 function chosenByKind(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(chosenByKind);
   if (typeof node !== 'object' || node === null) return node;
-  const discriminated = z.looseObject({
-    oneOf: z.unknown(),
-    discriminator: z.object({ propertyName: z.string(), mapping: z.record(z.string(), z.string()) }),
-  });
   const { success, data } = discriminated.safeParse(node);
   if (!success)
     return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, chosenByKind(value)]));
