@@ -47,14 +47,22 @@ it('a process whose log nobody reads serves every request, and counts the lines 
       client.destroy();
     }),
   );
-  const metrics = await (await fetch(`http://127.0.0.1:${port('metrics')}/metrics`)).text();
-  const dropped = Number(/^tollgate_log_dropped_total (\d+)$/m.exec(metrics)?.[1]);
-  expect(dropped).toBeGreaterThan(0);
+  const dropped = async () => {
+    const metrics = await (await fetch(`http://127.0.0.1:${port('metrics')}/metrics`)).text();
+    return Number(/^tollgate_log_dropped_total (\d+)$/m.exec(metrics)?.[1]);
+  };
+  await expect.poll(dropped).toBeGreaterThan(0);
 
   child.stdout.resume();
+  const requests = () =>
+    shown
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{') && JSON.parse(line).msg === 'request');
+  // Lines are written some at a time, so the last are shown, or dropped and counted, a little later.
+  await expect.poll(async () => requests().length + (await dropped())).toBe(CLIENTS * REQUESTS);
+  const all = requests().length;
   child.kill('SIGTERM');
   await once(child, 'close');
-  const lines = shown.split('\n').filter((line) => line.startsWith('{'));
-  const requests = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request');
-  expect(requests.length + dropped).toBe(CLIENTS * REQUESTS);
+  expect(requests()).toHaveLength(all);
 });

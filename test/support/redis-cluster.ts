@@ -72,9 +72,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
 /** Resolves once servers have come so far by themselves. */
 export async function until(what: string, met: () => Promise<boolean>): Promise<void> {
   const look = async () => {
-    if (!(await met())) throw new Error(`In vain for 20 seconds: ${what}`);
+    if (!(await met())) throw new Error(`In vain for 60 seconds: ${what}`);
   };
-  await vi.waitFor(look, { timeout: 20_000, interval: 50 });
+  await vi.waitFor(look, { timeout: 60_000, interval: 50 });
 }
 
 async function startNode(nodeTimeoutMs: number, tls: boolean, more: readonly string[]): Promise<ClusterNode> {
