@@ -121,6 +121,13 @@ describe.skipIf(helm === null)('the chart (needs helm: test/helm/install-tools.s
     }
   });
 
+  it('has running Pods take the files that machines write, unless the values say otherwise', () => {
+    const checkEvery = (...args: readonly string[]) =>
+      configOf(render('-f', LEAST, ...args), 'r-tollgate').reload.checkEvery;
+    expect(checkEvery()).toBe(10_000);
+    expect(checkEvery('--set', 'config.reload.checkEvery=1m')).toBe(60_000);
+  });
+
   it('keeps every secret out of the configuration and out of the Pods’ own description', () => {
     const secrets = ['a-redis-password', 'p'.repeat(40), 'b'.repeat(40)];
     const resources = render(

@@ -1,5 +1,5 @@
 {{/*
-tollgate.yaml: what the values say, and what only the chart knows. While the store is away each gateway admits its part of
+tollgate.yaml: what the values say, and what only the chart knows. Files are written by machines here, so they are looked at. While the store is away each gateway admits its part of
 every maximum, so limit.gateways is the most gateways that there can be.
 */}}
 {{- define "tollgate.config" -}}
@@ -19,7 +19,9 @@ every maximum, so limit.gateways is the most gateways that there can be.
 {{- $listen := merge (dict "proxy" "0.0.0.0:8080" "admin" "0.0.0.0:8081" "metrics" "0.0.0.0:9090") (default dict $config.listen) -}}
 {{- $limit := merge (default dict $config.limit) (dict "gateways" (include "tollgate.mostGateways" . | int)) -}}
 {{- $store := dict "kind" "redis" "url" "${TOLLGATE_REDIS_URL}" "prefix" .Values.redis.prefix "commandTimeout" .Values.redis.commandTimeout -}}
+{{- $reload := merge (default dict $config.reload) (dict "checkEvery" "10s") -}}
 {{- $_ := set $config "listen" $listen -}}
+{{- $_ := set $config "reload" $reload -}}
 {{- $_ := set $config "limit" $limit -}}
 {{- $_ := set $config "store" $store -}}
 {{- if or .Values.pepper.value .Values.pepper.existingSecret.name -}}
