@@ -9,6 +9,7 @@ import { createGate } from '../../../src/gateway/gate.ts';
 import { ConcurrencyStage } from '../../../src/gateway/limit/concurrency-stage.ts';
 import { LimitStage } from '../../../src/gateway/limit/limit-stage.ts';
 import { type HeadRules, headRules } from '../../../src/gateway/listen/head.ts';
+import type { StartTrace } from '../../../src/gateway/listen/trace-start.ts';
 import { Pipeline } from '../../../src/gateway/pipeline.ts';
 import { Resolver } from '../../../src/gateway/resolve/resolver.ts';
 import { ZoneDirectory } from '../../../src/gateway/zone/zone-directory.ts';
@@ -82,6 +83,19 @@ const ENDPOINTS: readonly TestEndpoint[] = [
 ];
 const UNMATCHED: TestEndpoint = { name: 'unmatched', match: [], max: null, windowSeconds: 60 };
 
+/** Who is told of every request beside the bed itself. */
+export interface Telling {
+  readonly startTrace: StartTrace;
+  readonly account: (ended: Outcome) => void;
+}
+
+let telling: Telling | null = null;
+
+/** From now on the beds of this file of tests give each request its place in a trace, and tell of it when it is over. */
+export function tellOfAll(to: Telling): void {
+  telling = to;
+}
+
 export async function openBed(start: StartTransport): Promise<Bed> {
   const clock = manualClock();
   const store = await openEmbeddedStore({ path: ':memory:', clock });
@@ -123,18 +137,22 @@ export async function openBed(start: StartTransport): Promise<Bed> {
     });
   const account = (ended: Outcome) => {
     outcomes.push(ended);
+    telling?.account(ended);
     for (const look of [...waiting]) look();
   };
   const onBug = (bug: unknown) => bugs.push(bug);
   const running = await start({
     pipeline: new Pipeline(gate, account, onBug),
-    rules: headRules({
-      schemes: ['SSWS', 'Bearer'],
-      credentialHeader: 'X-Api-Key',
-      passCredential: false,
-      maxHeaders: BOUNDS.maxHeaders,
-      maxTargetLength: 8_192,
-    }),
+    rules: headRules(
+      {
+        schemes: ['SSWS', 'Bearer'],
+        credentialHeader: 'X-Api-Key',
+        passCredential: false,
+        maxHeaders: BOUNDS.maxHeaders,
+        maxTargetLength: 8_192,
+      },
+      telling?.startTrace ?? null,
+    ),
     clock,
     origin: upstream.origin,
     isTrusted: (peer) => peer === TRUSTED_PROXY,
