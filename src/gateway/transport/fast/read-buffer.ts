@@ -1,4 +1,5 @@
-const BUFFER_BYTES = 64 * 1024;
+/** Room for a head, and for as much behind it as many a system and server hand over at once: both come in one reading. */
+const BUFFER_BYTES = (16 + 64) * 1024;
 
 /** What one connection is read into, again and again, unless somebody still needs what is in it. */
 export class ReadBuffer {
