@@ -49,7 +49,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
   const primaries = nodes.slice(0, count);
   const replicas = nodes.slice(count);
   await Promise.all(primaries.map((node, i) => giveSlots(node, i, count)));
-  await Promise.all(nodes.slice(1).map((node) => meet(node, nodes[0])));
+  // All pairs: gossip would take seconds to tell the others.
+  for (const [i, node] of nodes.entries()) {
+    await Promise.all(nodes.slice(0, i).map((other) => meet(node, other)));
+  }
   await until('all nodes know each other', async () => (await known(nodes)) === nodes.length);
   await Promise.all(replicas.map(({ raw }, i) => raw.cluster('REPLICATE', primaries[i]?.id ?? '')));
   await until('every node sees every slot served', async () => {
@@ -80,6 +83,7 @@ export async function until(what: string, met: () => Promise<boolean>): Promise<
 async function startNode(nodeTimeoutMs: number, tls: boolean, more: readonly string[]): Promise<ClusterNode> {
   const args = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', `${nodeTimeoutMs}`],
+    ...['--repl-diskless-sync-delay', '0'],
     ...['--cluster-port', `${await freePort()}`, ...(tls ? ['--tls-cluster', 'yes'] : []), ...more],
   ];
   const server = await startRedis({ args, tls });
@@ -99,10 +103,9 @@ async function giveSlots({ raw }: ClusterNode, position: number, count: number):
   await raw.call('CLUSTER', 'SET-CONFIG-EPOCH', position + 1);
 }
 
-async function meet({ raw }: ClusterNode, first: ClusterNode | undefined): Promise<void> {
-  if (first === undefined) return;
-  const [, bus] = (await first.raw.config('GET', 'cluster-port')) as string[];
-  await raw.call('CLUSTER', 'MEET', '127.0.0.1', first.server.port, bus ?? '');
+async function meet({ raw }: ClusterNode, other: ClusterNode): Promise<void> {
+  const [, bus] = (await other.raw.config('GET', 'cluster-port')) as string[];
+  await raw.call('CLUSTER', 'MEET', '127.0.0.1', other.server.port, bus ?? '');
 }
 
 /** The fewest nodes that any node knows. */
