@@ -1,13 +1,19 @@
-import { it as every } from 'vitest';
+import { afterAll, it as every } from 'vitest';
 import { type SeededRandom, seededRandom } from '../../support/seeded-random.ts';
 
 let each = 1;
 let random: SeededRandom = seededRandom(0);
 
-/** From now on this file of tests takes one of every `count` rows of each list, the seed says which; no list is left out. */
+/**
+ * From now on this file of tests takes one of every `count` rows of each list, the seed says which; no list is left out.
+ * Call it at the top of the file; the files that the same process runs after it take all rows again.
+ */
 export function takeOneOf(count: number, seed: number): void {
   each = count;
   random = seededRandom(seed);
+  afterAll(() => {
+    each = 1;
+  });
 }
 
 /** The rows that this file of tests takes: all, or one of every few. */
