@@ -1,10 +1,8 @@
 import cluster from 'node:cluster';
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { FilesRead } from '../config/files-read.ts';
-import { ECHO_TARGET } from '../config/network-settings.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { ListenerTls } from '../kernel/listener-tls.ts';
 import type { RedisTls } from '../store/redis/client.ts';
@@ -16,9 +14,10 @@ import { WorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { assembleGateway } from './assemble.ts';
 import { assembleControl } from './assemble-control.ts';
 import { bootstrap } from './bootstrap.ts';
+import { BuiltinEcho, namesEcho } from './builtin-echo.ts';
 import type { Output } from './config-check.ts';
-import { createEchoUpstream } from './echo-upstream.ts';
 import { speaksTls } from './generation.ts';
+import { closed, listening } from './listening.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
 import { loadStoreTls, loadTlsFiles, type TlsFiles, type UpstreamsTls } from './tls-files.ts';
@@ -341,54 +340,4 @@ function reloading(
     started.push(async () => stopWatching());
   }
   return reloader;
-}
-
-function namesEcho({ forward }: Config): boolean {
-  return forward.upstreams.some(({ targets }) => targets.includes(ECHO_TARGET));
-}
-
-/** The upstream that is built in: started when a configuration first names it. */
-class BuiltinEcho {
-  #server: Server | null = null;
-  #origin = '';
-
-  /** The configuration with the address of the upstream in place of its name. */
-  async resolved(config: Config): Promise<Config> {
-    if (!namesEcho(config)) return config;
-    if (this.#server === null) {
-      this.#server = createEchoUpstream();
-      // Each worker has its own.
-      const { port } = await listening(this.#server, 0, '127.0.0.1', true);
-      this.#origin = `http://127.0.0.1:${port}`;
-    }
-    const upstreams = config.forward.upstreams.map((upstream) => ({
-      ...upstream,
-      targets: upstream.targets.map((target) => (target === ECHO_TARGET ? this.#origin : target)),
-    }));
-    return { ...config, forward: { ...config.forward, upstreams } };
-  }
-
-  async close(): Promise<void> {
-    if (this.#server !== null) await closed(this.#server);
-  }
-}
-
-/** @param exclusive whether a worker binds for itself, instead of sharing with all others */
-function listening(server: Server, port: number, host: string, exclusive = false): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, exclusive }, () => {
-      server.off('error', reject);
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('not a network address'));
-      else resolve(address);
-    });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
