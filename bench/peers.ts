@@ -17,6 +17,7 @@ import { table } from './table.ts';
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUp: number;
   readonly tokens: number;
   readonly only?: string;
   readonly questions?: string;
@@ -30,14 +31,13 @@ interface Turn {
   readonly p99Ms: number;
 }
 
-const WARM_UP_SECONDS = 2;
-
 const options = new Command('npm run bench:peers --')
   .description(
     'Measures Tollgate beside HAProxy, nginx, nginx + Lua and @fastify/http-proxy. Needs wrk, taskset and nginx.',
   )
   .option('--rounds <number>', 'how often the peers take turns', wholeNumber(50), 5)
   .option('--seconds <number>', 'how long a turn is', wholeNumber(60), 3)
+  .option('--warm-up <seconds>', 'how long each is asked before the first turn', wholeNumber(60), 8)
   .option('--tokens <number>', 'how many tokens there are', wholeNumber(1_000_000), 100_000)
   .addOption(new Option('--only <peers>', `of ${PEERS.map(({ name }) => name).join(', ')}`))
   .addOption(new Option('--questions <questions>', `of ${QUESTIONS.map(({ name }) => name).join(', ')}`))
@@ -63,7 +63,7 @@ const running = new Map<Peer, RunningPeer>();
 const results: { question: string; asks: string; peers: { name: string; does: string; turns: Turn[] }[] }[] =
   [];
 process.stdout.write(
-  `${machine}\nRounds: ${options.rounds}, each turn ${options.seconds} s; ${options.tokens} tokens\n`,
+  `${machine}\nRounds: ${options.rounds}, each turn ${options.seconds} s after ${options.warmUp} s of warm-up; ${options.tokens} tokens\n`,
 );
 try {
   for (const peer of chosen(PEERS, options.only)) {
@@ -91,6 +91,7 @@ await writeResults(
     machine,
     rounds: options.rounds,
     seconds: options.seconds,
+    warmUpSeconds: options.warmUp,
     results,
   },
   results.map(({ question, asks, peers }) => ({
@@ -115,7 +116,7 @@ async function started(peer: Peer, surroundings: Surroundings): Promise<RunningP
 /** The peers take turns, in an order that is reversed each time. */
 async function measure(question: Question): Promise<Map<Peer, Turn[]>> {
   const peers = [...running.keys()].filter(question.fits);
-  for (const peer of peers) await turn(peer, question, WARM_UP_SECONDS);
+  for (const peer of peers) await turn(peer, question, options.warmUp);
   const turns = new Map<Peer, Turn[]>(peers.map((peer) => [peer, []]));
   for (let round = 1; round <= options.rounds; round++) {
     for (const peer of inOrder(peers, round))

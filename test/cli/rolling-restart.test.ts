@@ -6,7 +6,7 @@ import { ask, keepAsking, oneConnection } from '../support/load.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { BOOTSTRAP_SECRET, TollgateProcess } from '../support/tollgate-process.ts';
 
-const GATEWAYS = 3;
+const GATEWAYS = 4;
 const CLIENTS = 8;
 const PROBE_MS = 20;
 const authorization = { Authorization: `SSWS ${BOOTSTRAP_SECRET}` };
@@ -74,7 +74,7 @@ function probing(backends: readonly Backend[]): () => void {
   return () => clearInterval(timer);
 }
 
-it('three gateways that are restarted one after the other under load lose no request', async () => {
+it('four gateways that are restarted one after the other under load lose no request', async () => {
   const backends = await Promise.all(Array.from({ length: GATEWAYS }, start));
   const stopProbing = probing(backends);
   await expect.poll(() => backends.every(({ ready }) => ready)).toBe(true);

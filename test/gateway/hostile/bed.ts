@@ -91,9 +91,15 @@ export interface Telling {
 
 let telling: Telling | null = null;
 
-/** From now on the beds of this file of tests give each request its place in a trace, and tell of it when it is over. */
-export function tellOfAll(to: Telling): void {
+/**
+ * From now on beds give each request its place in a trace, and tell of it when it is over.
+ * @returns what ends that: other files of tests run in the same process
+ */
+export function tellOfAll(to: Telling): () => void {
   telling = to;
+  return () => {
+    telling = null;
+  };
 }
 
 export async function openBed(start: StartTransport): Promise<Bed> {

@@ -6,6 +6,7 @@ import { createGeneralTransport } from '../../../src/gateway/transport/general/s
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { accessLine } from '../../../src/telemetry/access-line.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
+import { RequestLog } from '../../../src/telemetry/request-log.ts';
 import { openTracing } from '../../../src/telemetry/traces/tracing.ts';
 import { startOtlpReceiver } from '../../support/otlp-receiver.ts';
 import { tellOfAll } from './bed.ts';
@@ -18,25 +19,30 @@ takeOneOf(12, 20_262);
 
 const lines: string[] = [];
 const told: Outcome[] = [];
-const log = createLog('info', { write: (line) => lines.push(line) });
+const log = createLog('info', { write: (text) => void lines.push(...text.split(/(?<=\n)/)) });
+const requestLog = new RequestLog(log, systemClock);
 const receiver = await startOtlpReceiver();
 const otlp = { endpoint: receiver.endpoint, headers: [], timeout: 5_000, queueSize: 100_000 };
 const tracing = await openTracing(otlp, { clock: systemClock, log, version: '0' });
-tellOfAll({
+const stopTelling = tellOfAll({
   startTrace: traceStarter({ sample: 1, parentBased: false }),
   account(ended) {
     told.push(ended);
-    log.info(accessLine(ended, ended.arrival?.times.began ?? 0), 'request');
+    requestLog.add(accessLine(ended, ended.arrival?.times.began ?? 0));
     tracing.record(ended, 'http', ended.arrival?.times.began ?? 0);
   },
 });
-afterAll(() => receiver.close());
+afterAll(() => {
+  stopTelling();
+  return receiver.close();
+});
 
 describe('the fast transport, traced and logged', () => hostileTables(starter(createFastTransport)));
 describe('the general transport, traced and logged', () => hostileTables(starter(createGeneralTransport)));
 
 it('every attack is one line that parses, those that were read have spans, and no secret is in either', async () => {
   await tracing.close();
+  requestLog.close();
   expect(told.length).toBeGreaterThan(100);
   expect(lines).toHaveLength(told.length);
   for (const line of lines) expect(line.trimEnd().split(/[\r\n\u2028\u2029]/)).toHaveLength(1);
