@@ -32,6 +32,8 @@ export interface PlannedUpstream {
   readonly origin: string;
   /** How often each target was read. */
   readonly seen: ReadonlyMap<string, number>;
+  /** Targets answered over connections that were reset then: a reset overtakes what was written before it. */
+  readonly overtaken: ReadonlySet<string>;
   /** Requests that were read in one piece with the one before them. */
   readonly together: number;
   close(): Promise<void>;
@@ -112,16 +114,21 @@ async function answer(socket: Socket, target: string): Promise<boolean> {
 
 export async function startPlannedUpstream(): Promise<PlannedUpstream> {
   const seen = new Map<string, number>();
+  const overtaken = new Set<string>();
   const sockets = new Set<Socket>();
   let together = 0;
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     const waiting: string[] = [];
+    const answered: string[] = [];
     let answering = false;
     async function answerAll(): Promise<void> {
       answering = true;
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        if (!(await answer(socket, next))) waiting.length = 0;
+        answered.push(next);
+        if (await answer(socket, next)) continue;
+        waiting.length = 0;
+        if (!socket.writableEnded) for (const target of answered) overtaken.add(target);
       }
       answering = false;
     }
@@ -150,6 +157,7 @@ export async function startPlannedUpstream(): Promise<PlannedUpstream> {
   return {
     origin: `http://127.0.0.1:${port}`,
     seen,
+    overtaken,
     get together() {
       return together;
     },
