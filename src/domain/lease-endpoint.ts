@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { PartedMap } from '../kernel/parted-map.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import { type LeaseQuestion, type Returned, TOKENS_AT_ONCE } from './lease.ts';
 import { Holding, type Lease, type Moment, type Refusal } from './lease-holding.ts';
@@ -9,6 +10,9 @@ export interface AskedFor {
   readonly question: LeaseQuestion;
   readonly holdings: readonly Holding[];
 }
+
+/** For how many tokens of one endpoint there is room without a long turn of the event loop; more are held as well. */
+const TOKENS = 65_536;
 
 interface Kept {
   readonly holding: Holding;
@@ -23,7 +27,9 @@ export class EndpointLeases {
   /** That the endpoint's own budget has run out, whichever token asks. */
   refusal: Refusal | null = null;
   readonly #clock: Clock;
-  readonly #byToken = new Map<string, Holding>();
+  readonly #byToken = new PartedMap<Holding>(TOKENS);
+  /** Where `forget` goes on. */
+  #looks = this.#byToken[Symbol.iterator]();
   /** Tokens that may soon be spent from again, those first that were not looked at for longest. */
   readonly #inDemand = new Set<Holding>();
   /** Every lease not seen to be over, oldest first. */
@@ -36,6 +42,11 @@ export class EndpointLeases {
   constructor(endpoint: LimitedEndpoint, clock: Clock) {
     this.#endpoint = endpoint;
     this.#clock = clock;
+  }
+
+  /** How many tokens are remembered. */
+  get tokens(): number {
+    return this.#byToken.size;
   }
 
   holdingOf(spend: Spend): Holding {
@@ -105,9 +116,19 @@ export class EndpointLeases {
     return asked;
   }
 
-  /** Forgets tokens of which nothing is held, and that were not asked about since, in monotonic milliseconds. */
-  forget(before: number): void {
-    for (const [tokenId, holding] of this.#byToken) {
+  /**
+   * Forgets tokens of which nothing is held, and that were not asked about since. Looks at so many of them, and at the next
+   * ones the next time: to look at all at once would hold requests up.
+   * @param before in milliseconds of the monotonic clock
+   */
+  forget(before: number, most: number): void {
+    for (let looks = 0; looks < most; looks += 1) {
+      const { done, value } = this.#looks.next();
+      if (done) {
+        this.#looks = this.#byToken[Symbol.iterator]();
+        return;
+      }
+      const [tokenId, holding] = value;
       const idle = holding.lease === null && !holding.asking && holding.askedAt < before;
       if (!idle || holding.refusal?.isInWindow(this.#clock)) continue;
       this.#byToken.delete(tokenId);

@@ -25,8 +25,10 @@ import type { Counted, LeaseCounts, LimitLedger, Spend, Spent } from './limit-le
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';
 
-/** How often what was not asked about for as long is forgotten, in milliseconds. */
-const FORGET_EVERY_MS = 60_000;
+/** How long a token is remembered that nobody asks about: longer than what was learnt of it means anything, in milliseconds. */
+const FORGET_AFTER_MS = 5_000;
+/** How many tokens of an endpoint are looked at each time: ten thousand a second. */
+const LOOKS = 500;
 /** How many answers in a row may come after the end of the window that they speak of. */
 const LATE_ANSWERS = 3;
 
@@ -40,7 +42,7 @@ export class LeasedLedger implements LimitLedger {
   readonly #clock: Clock;
   readonly #soon: (task: () => void) => void;
   readonly #endpoints = new Map<string, EndpointLeases>();
-  readonly #timers: readonly (() => void)[];
+  readonly #stop: () => void;
   readonly leases: LeaseCounts = { asked: 0, failed: 0, granted: 0, returned: 0, wasted: 0 };
 
   /** @param soon runs a task when what else arrived meanwhile has been heard: all that was asked until then is one question */
@@ -48,10 +50,7 @@ export class LeasedLedger implements LimitLedger {
     this.#source = source;
     this.#clock = clock;
     this.#soon = soon;
-    this.#timers = [
-      clock.every(RETURN_EVERY_MS, () => this.#returnOld()),
-      clock.every(FORGET_EVERY_MS, () => this.#forget()),
-    ];
+    this.#stop = clock.every(RETURN_EVERY_MS, () => this.#returnOld());
   }
 
   spend(spend: Spend): Spent | Promise<Spent> {
@@ -76,7 +75,7 @@ export class LeasedLedger implements LimitLedger {
 
   /** Gives back what is held, so that others can spend it. Nothing is to be spent here afterwards. */
   async close(): Promise<void> {
-    for (const stop of this.#timers) stop();
+    this.#stop();
     const sent: Promise<void>[] = [];
     for (const endpoint of this.#endpoints.values()) {
       for (const { holding, lease } of endpoint.takeAll()) this.#release(endpoint, holding, lease);
@@ -213,16 +212,13 @@ export class LeasedLedger implements LimitLedger {
   }
 
   #returnOld(): void {
+    const before = this.#clock.monotonic() - FORGET_AFTER_MS;
     for (const endpoint of this.#endpoints.values()) {
       // What no question took along since the last time goes by itself.
       if (endpoint.hasReturns) void this.#send(endpoint);
       for (const { holding, lease } of endpoint.takeOld()) this.#release(endpoint, holding, lease);
+      endpoint.forget(before, LOOKS);
     }
-  }
-
-  #forget(): void {
-    const before = this.#clock.monotonic() - FORGET_EVERY_MS;
-    for (const endpoint of this.#endpoints.values()) endpoint.forget(before);
   }
 }
 
