@@ -67,7 +67,7 @@ export const TOKENS_AT_ONCE = 100;
 /** A lease covers so much of the demand seen last, in milliseconds. */
 export const DEMAND_MS = 50;
 /** A token that asks less than this in `DEMAND_MS` is leased as much, as far as it will ask within a lease's life. */
-const WORTH_ASKING_FOR = 8;
+const WORTH_ASKING_FOR = 12;
 /** At most this part of what is left in a window is leased ahead of need: so leases shrink towards its end. */
 export const PART_OF_LEFT = 16;
 /** A budget with less left than this is taken request by request. */
@@ -159,7 +159,7 @@ export function lowMark(size: number): number {
 
 /** How much of a lease is left when the next one is asked for along with those of others. */
 export function renewMark(size: number): number {
-  return Math.floor((size * 3) / 4);
+  return Math.floor((size * 7) / 8);
 }
 
 /** For how long after the question was sent its answer concerns the running window, in milliseconds. */

@@ -43,6 +43,8 @@ export class LeasedLedger implements LimitLedger {
   readonly #soon: (task: () => void) => void;
   readonly #endpoints = new Map<string, EndpointLeases>();
   readonly #stop: () => void;
+  /** Questions that are not answered yet. */
+  readonly #underway = new Set<Promise<void>>();
   readonly leases: LeaseCounts = { asked: 0, failed: 0, granted: 0, returned: 0, wasted: 0 };
 
   /** @param soon runs a task when what else arrived meanwhile has been heard: all that was asked until then is one question */
@@ -76,12 +78,18 @@ export class LeasedLedger implements LimitLedger {
   /** Gives back what is held, so that others can spend it. Nothing is to be spent here afterwards. */
   async close(): Promise<void> {
     this.#stop();
-    const sent: Promise<void>[] = [];
+    // What was asked for may still be granted, and goes back too.
+    await this.#sendAll();
     for (const endpoint of this.#endpoints.values()) {
       for (const { holding, lease } of endpoint.takeAll()) this.#release(endpoint, holding, lease);
-      sent.push(this.#send(endpoint));
     }
-    await Promise.all(sent);
+    await this.#sendAll();
+  }
+
+  /** Fulfilled when nothing is under way any more. Never rejects. */
+  async #sendAll(): Promise<void> {
+    for (const endpoint of this.#endpoints.values()) this.#send(endpoint);
+    await Promise.all(this.#underway);
   }
 
   #endpointOf(endpoint: LimitedEndpoint): EndpointLeases {
@@ -120,13 +128,16 @@ export class LeasedLedger implements LimitLedger {
   }
 
   #ask(endpoint: EndpointLeases, holding: Holding, spend: Spend): void {
-    if (endpoint.ask(holding, spend)) this.#soon(() => void this.#send(endpoint));
+    if (endpoint.ask(holding, spend)) this.#soon(() => this.#send(endpoint));
   }
 
-  /** Asks and gives back all that there is to by now. Never rejects. */
-  async #send(endpoint: EndpointLeases): Promise<void> {
+  /** Asks and gives back all that there is to by now. */
+  #send(endpoint: EndpointLeases): void {
     const sent = momentOf(this.#clock);
-    await Promise.all(endpoint.questions(sent).map((asked) => this.#exchange(endpoint, asked, sent)));
+    for (const asked of endpoint.questions(sent)) {
+      const exchange = this.#exchange(endpoint, asked, sent).finally(() => this.#underway.delete(exchange));
+      this.#underway.add(exchange);
+    }
   }
 
   async #exchange(endpoint: EndpointLeases, { question, holdings }: AskedFor, sent: Moment): Promise<void> {
@@ -215,7 +226,7 @@ export class LeasedLedger implements LimitLedger {
     const before = this.#clock.monotonic() - FORGET_AFTER_MS;
     for (const endpoint of this.#endpoints.values()) {
       // What no question took along since the last time goes by itself.
-      if (endpoint.hasReturns) void this.#send(endpoint);
+      if (endpoint.hasReturns) this.#send(endpoint);
       for (const { holding, lease } of endpoint.takeOld()) this.#release(endpoint, holding, lease);
       endpoint.forget(before, LOOKS);
     }

@@ -190,6 +190,21 @@ describe('the leased ledger', () => {
     expect(await new LeasedLedger(source, clock, now).spend(ofA)).toMatchObject({ remaining: shown - 1 });
   });
 
+  it('gives back what it is granted while it closes', async () => {
+    await steadily(ofMany, 200);
+    const before = ledger.leases.asked;
+    source.held = true;
+    while (ledger.leases.asked === before) await ledger.spend(ofMany);
+    const { granted, returned } = ledger.leases;
+    const closed = ledger.close();
+    await source.answer();
+    source.held = false;
+    await source.answer();
+    await closed;
+    expect(ledger.leases.granted).toBeGreaterThan(granted);
+    expect(ledger.leases.returned - returned).toBeGreaterThanOrEqual(ledger.leases.granted - granted);
+  });
+
   it('gives back everything when it is closed', async () => {
     await steadily(ofA, 200);
     const { remaining } = await ledger.spend(ofA);
