@@ -2,14 +2,12 @@
  * What a gateway that is not saturated adds to the latency: `npm run bench:latency`. See docs/benchmarks.md.
  */
 import { Command } from 'commander';
-import { Child } from './child.ts';
 import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { missing, PEERS, type RunningPeer } from './peers/peers.ts';
 import { isInstalled } from './peers/process-tree.ts';
 import { LOAD_CORE, makeSurroundings } from './peers/surroundings.ts';
-import { ask } from './peers/wrk.ts';
-import type { PacedLoadProcess, PacedResult } from './processes/paced-load.ts';
+import { type Answered, type Asking, ask } from './peers/wrk.ts';
 import { median } from './report.ts';
 import { PATH, requestHeaders } from './request.ts';
 import { writeResults } from './results.ts';
@@ -28,7 +26,7 @@ interface Row {
   readonly name: string;
   readonly does: string;
   readonly origin: string;
-  readonly turns: PacedResult[];
+  readonly turns: Answered[];
 }
 
 /** Half of what the slower of these can take is the rate for all. */
@@ -61,10 +59,8 @@ for (const [command, name] of [
 
 const machine = describeMachine();
 const around = await makeSurroundings(TOKENS);
-const load = Child.start<PacedLoadProcess>(new URL('./processes/paced-load.ts', import.meta.url));
 const running: RunningPeer[] = [];
 try {
-  await load.ask('pin', LOAD_CORE);
   const upstream = `http://${around.upstream}`;
   const rows: Row[] = [{ name: DIRECT, does: 'the upstream itself', origin: upstream, turns: [] }];
   for (const peer of PEERS.filter(({ name }) => MEASURED.includes(name))) {
@@ -82,38 +78,36 @@ try {
   report(rows, rate);
 } finally {
   await Promise.all(running.map((peer) => peer.end()));
-  await load.end();
   await around.end();
 }
 
 async function halfOfTheSlowest(rows: readonly Row[]): Promise<number> {
   const most: number[] = [];
-  const headers = requestHeaders(around.secrets[0] ?? '');
-  for (const { name, origin } of rows.filter((row) => PACE_MAKERS.includes(row.name))) {
-    const { connections } = options;
-    const plan = { origin, path: PATH, headers, connections, core: LOAD_CORE, script: null };
-    await ask({ ...plan, seconds: WARM_UP_SECONDS });
-    const { requestsPerSecond } = await ask({ ...plan, seconds: options.seconds });
-    process.stdout.write(`${name} takes ${requestsPerSecond.toFixed(0)} requests/s\n`);
+  for (const row of rows.filter(({ name }) => PACE_MAKERS.includes(name))) {
+    await load(row, WARM_UP_SECONDS, null);
+    const { requestsPerSecond } = await load(row, options.seconds, null);
+    process.stdout.write(`${row.name} takes ${requestsPerSecond.toFixed(0)} requests/s\n`);
     most.push(requestsPerSecond);
   }
   return Math.max(1, Math.floor(Math.min(...most) / 2));
 }
 
 async function measure(rows: readonly Row[], rate: number): Promise<void> {
-  for (const row of rows) await turn(row, rate, WARM_UP_SECONDS);
+  const pace = { file: 'pace.lua', args: [String(rate)] };
+  for (const row of rows) await load(row, WARM_UP_SECONDS, pace);
   for (let round = 1; round <= options.rounds; round++) {
-    for (const row of inOrder(rows, round)) row.turns.push(await turn(row, rate, options.seconds));
+    for (const row of inOrder(rows, round)) row.turns.push(await load(row, options.seconds, pace));
   }
 }
 
-async function turn({ name, origin }: Row, requestsPerSecond: number, seconds: number): Promise<PacedResult> {
+/** @param script what sets the pace; as fast as answers come without */
+async function load({ name, origin }: Row, seconds: number, script: Asking['script']): Promise<Answered> {
   const headers = requestHeaders(around.secrets[0] ?? '');
   const { connections } = options;
-  const plan = { origin, path: PATH, headers, requestsPerSecond, connections, seconds };
-  const result = await load.ask('run', plan, seconds * 1000 + 60_000);
-  if (result.failed > 0) throw new Error(`${name}: ${result.failed} requests failed`);
-  return result;
+  const answered = await ask({ origin, path: PATH, headers, connections, seconds, script, core: LOAD_CORE });
+  const { refused, failed } = answered;
+  if (refused + failed > 0) throw new Error(`${name}: ${refused} were refused and ${failed} failed`);
+  return answered;
 }
 
 function report(rows: readonly Row[], rate: number): void {
@@ -127,7 +121,8 @@ function report(rows: readonly Row[], rate: number): void {
   );
   const cells = rows.map((row) => {
     const p99 = added(row, 'p99Ms');
-    const of = (figure: keyof PacedResult) => median(row.turns.map((each) => each[figure]));
+    const of = (figure: 'requestsPerSecond' | 'p50Ms' | 'p99Ms') =>
+      median(row.turns.map((each) => each[figure]));
     const own = [
       row.name,
       row.does,

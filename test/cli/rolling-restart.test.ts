@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Agent, createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { ask, keepAsking, oneConnection } from '../support/load.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { BOOTSTRAP_SECRET, TollgateProcess } from '../support/tollgate-process.ts';
@@ -99,6 +99,7 @@ it('four gateways that are restarted one after the other under load lose no requ
       failures.push(error);
     }
   });
+  onTestFinished(stopAsking);
   for (const old of backends.slice()) {
     process.kill(old.tollgate.pid, 'SIGTERM');
     const [code, next] = await Promise.all([old.tollgate.ended, start()]);

@@ -1,6 +1,6 @@
 /** Two gateway processes that share the maximum of requests under way, as their upstream sees it. */
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { SLOT_LEASE_MS } from '../../src/domain/slot-lease.ts';
 import { slotsKey } from '../../src/store/redis/slot-source.ts';
 import { ask, keepAsking, oneConnection } from '../support/load.ts';
@@ -95,6 +95,7 @@ it('two gateways under load never have more under way at the upstream than may b
     if (status === 200) passed[at] = (passed[at] ?? 0) + 1;
     else refused += 1;
   });
+  onTestFinished(stop);
   await expect.poll(() => Math.min(...passed, refused)).toBeGreaterThan(50);
   await stop();
   for (const agent of agents) agent.destroy();

@@ -1,7 +1,6 @@
 /** Clients that ask one request after the other, each over one connection that it keeps as long as it may. */
 import { Agent, request } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
 
 /** Between the requests of one client: enough of them are under way at any moment, and the processor is left to others. */
 const PAUSE_MS = 5;
@@ -45,15 +44,12 @@ export function oneConnection(): Agent {
 }
 
 /**
- * Runs so many clients until told to stop, or the test that called this is over.
+ * Runs so many clients until told to stop.
  * @param turn what one client does again and again; it must not reject
  * @returns what stops them, and waits for their last turns
  */
 export function keepAsking(clients: number, turn: (client: number) => Promise<void>): () => Promise<void> {
   let going = true;
-  onTestFinished(() => {
-    going = false;
-  });
   const run = async (client: number) => {
     while (going) {
       await turn(client);

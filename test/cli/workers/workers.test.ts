@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ask, keepAsking, oneConnection } from '../../support/load.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { BOOTSTRAP_SECRET, TollgateProcess } from '../../support/tollgate-process.ts';
@@ -118,6 +118,7 @@ describe('a gateway of two workers', () => {
         lostBy.set(client, (lostBy.get(client) ?? 0) + 1);
       }
     });
+    onTestFinished(stop);
     await expect.poll(() => answered).toBeGreaterThan(500);
     const before = await metric(tollgate, FORWARDED);
     const [victim] = tollgate.log('a worker is up');
