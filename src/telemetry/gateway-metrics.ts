@@ -143,7 +143,8 @@ function declareUpstreams(declare: Declare, { requests, targets }: GatewaySource
     'max',
     function* () {
       const all = targets();
-      for (const upstream of requests.upstreams.keys()) {
+      // Not those of which requests were measured: a reload may have taken one away, and what is not there is not down.
+      for (const upstream of new Set(all.map((each) => each.upstream))) {
         for (const health of HEALTH) {
           const value = all.filter((each) => each.upstream === upstream && each.health === health).length;
           yield { labels: { upstream, health }, value };

@@ -140,6 +140,14 @@ describe('the metrics of requests', () => {
     expect(text).toContain('tollgate_upstream_targets{upstream="api",health="down"} 0');
   });
 
+  it('say nothing of the targets of an upstream that a reload took away', async () => {
+    const sources = gatewaySources();
+    sources.requests.know(['api', 'gone']);
+    const text = await metricsOf(sources).metrics();
+    expect(text).toContain('tollgate_upstream_targets{upstream="api",health="up"} 2');
+    expect(text).not.toContain('tollgate_upstream_targets{upstream="gone"');
+  });
+
   it('read the same a second time: a scrape changes nothing', async () => {
     const sources = gatewaySources();
     sources.requests.measure(request, 'users', 2);

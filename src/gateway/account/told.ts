@@ -2,6 +2,10 @@
 export class Told {
   readonly #until = new Map<string, number>();
 
+  get size(): number {
+    return this.#until.size;
+  }
+
   /** Whether nothing holds under this key at `now`; from then on, until `until`, it does. Milliseconds since the epoch. */
   first(key: string, now: number, until: number): boolean {
     const held = this.#until.get(key);

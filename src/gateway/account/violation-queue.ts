@@ -77,6 +77,13 @@ export class ViolationQueue {
     return this.#dropped;
   }
 
+  /** Of how much is remembered that it was told; it is forgotten when its time is over. */
+  get remembered(): number {
+    let sum = 0;
+    for (const told of this.#allTold()) sum += told.size;
+    return sum;
+  }
+
   /** Notes a refusal, if it is one that is told and was not told yet. */
   note(arrival: Arrival, rejection: Rejection): void {
     switch (rejection.code) {
@@ -184,9 +191,14 @@ export class ViolationQueue {
   /** Forgets what is told no longer. */
   #waits(): boolean {
     const now = this.#clock.now();
-    const byName = [this.#outside, this.#blocked, this.#endpoints, this.#warnedEndpoints];
-    for (const told of [...byName, ...this.#shares.values(), ...this.#warnedShares.values()]) told.sweep(now);
+    for (const told of this.#allTold()) told.sweep(now);
     return this.#waiting.length > 0;
+  }
+
+  *#allTold(): Generator<Told> {
+    yield* [this.#outside, this.#blocked, this.#endpoints, this.#warnedEndpoints, this.#crowded];
+    yield* this.#shares.values();
+    yield* this.#warnedShares.values();
   }
 
   async #write(): Promise<void> {

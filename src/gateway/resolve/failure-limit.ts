@@ -18,6 +18,10 @@ export interface FailureLimitOptions {
   readonly windowSeconds: number;
 }
 
+/** A look-up is over. To be called once. @param failed whether there is no such token */
+export type EndLookUp = (failed: boolean) => void;
+
+const UNCOUNTED: EndLookUp = () => {};
 const NOBODY = compileAddressSet([]);
 /** Each address is counted in one counter of each row. */
 const ROWS = 4;
@@ -81,21 +85,18 @@ export class FailureLimit {
     return !this.#isBounded || this.#count(this.#networkOf(from));
   }
 
-  /** A look-up of an unknown secret begins; `lookedUp` says how it ended. @returns false when it must not */
-  mayLookUp(from: Whence): boolean {
-    if (!this.#isBounded) return true;
+  /** A look-up of an unknown secret begins. @returns what to call when it is over; null when it must not be */
+  beginLookUp(from: Whence): EndLookUp | null {
+    if (!this.#isBounded) return UNCOUNTED;
     const network = this.#networkOf(from);
     const underWay = this.#underWay.get(network) ?? 0;
-    if (underWay >= this.#max * UNDER_WAY || this.#counted(network) >= this.#max) return false;
+    if (underWay >= this.#max * UNDER_WAY || this.#counted(network) >= this.#max) return null;
     this.#underWay.set(network, underWay + 1);
-    return true;
+    // Of the network that it began for, whatever settings hold by then.
+    return (failed) => this.#lookedUp(network, failed);
   }
 
-  /** A look-up that `mayLookUp` allowed is over. @param failed whether there is no such token */
-  lookedUp(from: Whence, failed: boolean): void {
-    // One that began while there was a bound may end when there is none.
-    if (!this.#isBounded && this.#underWay.size === 0) return;
-    const network = this.#networkOf(from);
+  #lookedUp(network: string, failed: boolean): void {
     const underWay = (this.#underWay.get(network) ?? 1) - 1;
     if (underWay === 0) this.#underWay.delete(network);
     else this.#underWay.set(network, underWay);

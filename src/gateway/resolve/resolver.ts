@@ -38,6 +38,8 @@ interface Flight {
   answer: Promise<KnownToken | null>;
   /** A change was announced after the look-up was sent, so its answer may be from before. */
   overtaken: boolean;
+  /** It is being read for the last time, whatever is announced. */
+  isLast: boolean;
 }
 
 /**
@@ -129,15 +131,16 @@ export class Resolver {
 
   /** Looks up what the cache does not hold, unless its caller has failed too often. */
   #lookUpFor(from: Whence, hash: string, failures: FailureLimit): Resolution | Promise<Resolution> {
-    if (!failures.mayLookUp(from)) return 'resolve.too-many-failures';
+    const end = failures.beginLookUp(from);
+    if (end === null) return 'resolve.too-many-failures';
     const answer = this.#lookUp(hash);
     const lookedUp = (found: Resolution) => {
-      failures.lookedUp(from, found === 'resolve.unknown');
+      end(found === 'resolve.unknown');
       return found;
     };
     if (!(answer instanceof Promise)) return lookedUp(answer);
     return answer.then(lookedUp, (bug: unknown) => {
-      failures.lookedUp(from, false);
+      end(false);
       throw bug;
     });
   }
@@ -209,11 +212,11 @@ export class Resolver {
     });
   }
 
-  /** One look-up at a time for each token; everybody who asks meanwhile gets its answer. */
+  /** One look-up at a time for each token; everybody who asks meanwhile gets its answer, unless a change has come before them. */
   #read(hash: string): Promise<KnownToken | null> {
     const underWay = this.#flights.get(hash);
-    if (underWay !== undefined) return underWay.answer;
-    const flight: Flight = { overtaken: false, answer: NO_ANSWER };
+    if (underWay !== undefined && !(underWay.isLast && underWay.overtaken)) return underWay.answer;
+    const flight: Flight = { overtaken: false, isLast: false, answer: NO_ANSWER };
     this.#flights.set(hash, flight);
     flight.answer = this.#fly(hash, flight);
     return flight.answer;
@@ -223,12 +226,13 @@ export class Resolver {
     try {
       for (let attempt = 1; ; attempt++) {
         flight.overtaken = false;
+        flight.isLast = attempt === READS;
         const sentAt = this.#clock.monotonic();
         const credential = await this.#source.findByHash(hash);
         this.#breaker.succeeded();
-        if (flight.overtaken && attempt < READS) continue;
+        if (flight.overtaken && !flight.isLast) continue;
         const known = this.#cache.put(hash, credential, sentAt);
-        // Changes keep coming: answer those who wait, but let the next request read again.
+        // Changes keep coming: answer those who have waited since before, but let the next request read again.
         if (flight.overtaken) this.#cache.forget(hash);
         return known;
       }
@@ -236,7 +240,7 @@ export class Resolver {
       if (error instanceof StoreAway) this.#breaker.failed(error.message);
       throw error;
     } finally {
-      this.#flights.delete(hash);
+      if (this.#flights.get(hash) === flight) this.#flights.delete(hash);
     }
   }
 }

@@ -178,6 +178,25 @@ describe('a violation', () => {
     },
   );
 
+  it('is forgotten when its time is over, of whatever kind it is', () => {
+    const queue = aQueue();
+    const resetAt = clock.now() + MINUTE;
+    const facts = { credential, client: '192.0.2.7', endpoint: 'users', windowSeconds: 60 };
+    const zone = aZone(['198.51.100.0/24'], { usage: 'BLOCKLIST' });
+    queue.note(arrival, outside());
+    queue.note(arrival, reject('zone.blocked', { client: '198.51.100.1', blockedBy: zone }));
+    for (const scope of ['token', 'endpoint'] as const) {
+      queue.note(arrival, limited(scope));
+      queue.note(arrival, reject(`limit.concurrent-${scope}`, { ...facts, crowded: { scope, limit: 3 } }));
+      const spent = { admitted: true, scope, limit: 30, remaining: 0, resetAt };
+      const endpoint = { name: 'users', max: 60, windowSeconds: 60 };
+      queue.noteSpent(arrival, permit({ credential, client: '192.0.2.7', endpoint, spent }), 60);
+    }
+    expect(queue.remembered).toBe(8);
+    clock.advance(MINUTE);
+    expect(queue.remembered).toBe(0);
+  });
+
   it('of a token used from outside its zones is told with who, from where and what, and without secrets', async () => {
     const queue = aQueue();
     queue.note(arrival, outside());

@@ -29,8 +29,8 @@ function exhaust(whence: ReturnType<typeof from>): number {
 describe('the limit on failed authentications', () => {
   it('counts so many of an address as it says, and none of another', () => {
     expect(exhaust(from('192.0.2.1'))).toBe(MAX);
-    expect(failures.mayLookUp(from('192.0.2.1'))).toBe(false);
-    expect(failures.mayLookUp(from('192.0.2.2'))).toBe(true);
+    expect(failures.beginLookUp(from('192.0.2.1'))).toBeNull();
+    expect(failures.beginLookUp(from('192.0.2.2'))).not.toBeNull();
     expect(exhaust(from('192.0.2.2'))).toBe(MAX);
   });
 
@@ -75,19 +75,30 @@ describe('the limit on failed authentications', () => {
 
   it('counts a look-up that finds a token as no failure, however many there are', () => {
     for (let times = 0; times < 100 * MAX; times++) {
-      expect(failures.mayLookUp(from('192.0.2.1'))).toBe(true);
-      failures.lookedUp(from('192.0.2.1'), false);
+      const end = failures.beginLookUp(from('192.0.2.1'));
+      expect(end).not.toBeNull();
+      end?.(false);
     }
     expect(exhaust(from('192.0.2.1'))).toBe(MAX);
   });
 
   it('lets at most ten times as many look-ups of an address be under way as may fail, and says to come back soon', () => {
-    for (let times = 0; times < 10 * MAX; times++) expect(failures.mayLookUp(from('192.0.2.1'))).toBe(true);
-    expect(failures.mayLookUp(from('192.0.2.1'))).toBe(false);
+    const ends = Array.from({ length: 10 * MAX }, () => failures.beginLookUp(from('192.0.2.1')));
+    expect(ends).not.toContain(null);
+    expect(failures.beginLookUp(from('192.0.2.1'))).toBeNull();
     expect(failures.retryAfterSeconds(from('192.0.2.1'))).toBe(1);
-    expect(failures.mayLookUp(from('192.0.2.2'))).toBe(true);
-    failures.lookedUp(from('192.0.2.1'), false);
-    expect(failures.mayLookUp(from('192.0.2.1'))).toBe(true);
+    expect(failures.beginLookUp(from('192.0.2.2'))).not.toBeNull();
+    ends.pop()?.(false);
+    expect(failures.beginLookUp(from('192.0.2.1'))).not.toBeNull();
+  });
+
+  it('ends a look-up for whom it began, although other proxies are trusted by then', () => {
+    const caller = from(PROXY, '192.0.2.1');
+    const ends = Array.from({ length: 10 * MAX }, () => failures.beginLookUp(caller));
+    failures.goBy({ max: MAX, windowSeconds: 60 }, compileAddressSet([]));
+    for (const end of ends) end?.(false);
+    failures.goBy({ max: MAX, windowSeconds: 60 }, trusted);
+    expect(failures.beginLookUp(caller)).not.toBeNull();
   });
 
   it('forgets no address, however many others fail in the same window', () => {
@@ -105,7 +116,7 @@ describe('the limit on failed authentications', () => {
     for (let other = 0; other < 1_000; other++) exhaust(from(`2001:db8:0:${other.toString(16)}::`));
     let refused = 0;
     for (let caller = 0; caller < 1_000; caller++) {
-      if (!failures.mayLookUp(from(`192.0.${caller >> 8}.${caller & 255}`))) refused += 1;
+      if (failures.beginLookUp(from(`192.0.${caller >> 8}.${caller & 255}`)) === null) refused += 1;
     }
     // (1000 / 16384)^4 of them on average: one in seventy thousand.
     expect(refused).toBeLessThanOrEqual(2);
@@ -117,6 +128,6 @@ describe('the limit on failed authentications', () => {
     expect(exhaust(from('192.0.2.1'))).toBe(MAX);
     failures.goBy(null, trusted);
     for (let times = 0; times < 100; times++) expect(failures.failed(from('192.0.2.1'))).toBe(true);
-    expect(failures.mayLookUp(from('192.0.2.1'))).toBe(true);
+    expect(failures.beginLookUp(from('192.0.2.1'))).not.toBeNull();
   });
 });

@@ -217,6 +217,30 @@ describe('a change', () => {
     expect(await resolve()).toBe('resolve.revoked');
   });
 
+  it('that comes while a look-up is read for the last time does not let its answer reach those who ask later', async () => {
+    const other = { of: 'tokens', hashes: ['another'] } as const;
+    source.hold();
+    const before = resolve();
+    await settled();
+    // Changes that keep coming have used up the readings that one look-up may take.
+    for (let readings = 1; readings < 4; readings++) {
+      resolver.changed(other);
+      source.release();
+      source.hold();
+      await settled();
+    }
+    expect(source.lookups).toBe(4);
+    await changed([{ put: 'token', token: { ...token, revokedAt: clock.now() } }], {
+      of: 'tokens',
+      hashes: [token.hash],
+    });
+    const behind = resolve();
+    source.release();
+    expect(await before).toBe('ok');
+    expect(await behind).toBe('resolve.revoked');
+    expect(await resolve()).toBe('resolve.revoked');
+  });
+
   it('that may have been missed makes everything be read again before it is believed', async () => {
     await resolve();
     await store.commit([{ put: 'token', token: { ...token, revokedAt: clock.now() } }]);
