@@ -1,8 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { Moment } from '../kernel/moment.ts';
 import { PartedMap } from '../kernel/parted-map.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
+import type { Lease, Refusal } from './held-lease.ts';
 import { type LeaseQuestion, type Returned, TOKENS_AT_ONCE } from './lease.ts';
-import { Holding, type Lease, type Moment, type Refusal } from './lease-holding.ts';
+import { Holding } from './lease-holding.ts';
 import type { Spend } from './limit-ledger.ts';
 
 /** A question, and for whom each of its `asks` is. */

@@ -1,5 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
+import { elapsedMs, type Moment, momentOf } from '../kernel/moment.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
+import { Lease, Refusal } from './held-lease.ts';
 import {
   askAgainMs,
   type Grant,
@@ -11,16 +13,7 @@ import {
   windowMs,
 } from './lease.ts';
 import { type AskedFor, EndpointLeases } from './lease-endpoint.ts';
-import {
-  elapsedMs,
-  type Holding,
-  isLike,
-  Lease,
-  type Moment,
-  momentOf,
-  Refusal,
-  type Waiter,
-} from './lease-holding.ts';
+import { type Holding, isLike, type Waiter } from './lease-holding.ts';
 import type { Counted, LeaseCounts, LimitLedger, Spend, Spent } from './limit-ledger.ts';
 import { judge } from './limit-window.ts';
 import { StoreAway } from './store.ts';

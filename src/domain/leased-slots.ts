@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
+import { elapsedMs, momentOf } from '../kernel/moment.ts';
 import type { ConcurrentEndpoint } from './endpoint.ts';
-import { elapsedMs, momentOf } from './lease-holding.ts';
 import { EndpointSlots, type SlotWaiter, type TokenSlots } from './slot-holding.ts';
 import { RENEW_EVERY_MS, type SlotSource } from './slot-lease.ts';
 import {

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import { elapsedMs, type Moment, momentOf } from '../kernel/moment.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import { type Counted, type LimitLedger, NOTHING_COUNTED, type Spend, type Spent } from './limit-ledger.ts';
 import { windowEnd } from './window.ts';
@@ -21,6 +22,7 @@ export function judge({ endpoint, share }: Spend, all: number, own: number, rese
 
 /** One endpoint's window: what was admitted since it opened. */
 interface LimitWindow {
+  readonly opened: Moment;
   readonly endsAt: number;
   all: number;
   readonly byToken: Map<string, number>;
@@ -59,7 +61,7 @@ export class InProcessLedger implements LimitLedger {
 
   count({ name }: LimitedEndpoint, tokenId: string): Counted {
     const window = this.#windows.get(name);
-    if (window === undefined || window.endsAt <= this.#clock.now()) return NOTHING_COUNTED;
+    if (window === undefined || !this.#isRunning(window)) return NOTHING_COUNTED;
     return { all: window.all, own: window.byToken.get(tokenId) ?? 0, resetAt: window.endsAt };
   }
 
@@ -70,18 +72,22 @@ export class InProcessLedger implements LimitLedger {
 
   /** The running window of an endpoint; opens one when the last has ended. */
   #windowOf(name: string, windowSeconds: number): LimitWindow {
-    const now = this.#clock.now();
-    const running = this.#windows.get(name);
-    if (running !== undefined && now < running.endsAt) return running;
-    const opened: LimitWindow = { endsAt: windowEnd(now, windowSeconds), all: 0, byToken: new Map() };
-    this.#windows.set(name, opened);
-    return opened;
+    const last = this.#windows.get(name);
+    if (last !== undefined && this.#isRunning(last)) return last;
+    const opened = momentOf(this.#clock);
+    const window = { opened, endsAt: windowEnd(opened.wall, windowSeconds), all: 0, byToken: new Map() };
+    this.#windows.set(name, window);
+    return window;
+  }
+
+  /** Also where the wall clock was set back, a window is over when its time has passed. */
+  #isRunning({ opened, endsAt }: LimitWindow): boolean {
+    return elapsedMs(this.#clock, opened) < endsAt - opened.wall;
   }
 
   #sweep(): void {
-    const now = this.#clock.now();
     for (const [name, window] of this.#windows) {
-      if (window.endsAt <= now) this.#windows.delete(name);
+      if (!this.#isRunning(window)) this.#windows.delete(name);
     }
   }
 }

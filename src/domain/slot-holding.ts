@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
-import { elapsedMs, type Moment } from './lease-holding.ts';
+import { elapsedMs, type Moment } from '../kernel/moment.ts';
 import { readyAllowed, SLOT_BELIEF_MS, type SlotClaim, type SlotGrant } from './slot-lease.ts';
 import type { Slot, SlotRefusal, SlotRequest } from './slot-ledger.ts';
 

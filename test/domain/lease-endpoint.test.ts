@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Lease } from '../../src/domain/held-lease.ts';
 import { EndpointLeases } from '../../src/domain/lease-endpoint.ts';
-import { Lease, momentOf } from '../../src/domain/lease-holding.ts';
+import { momentOf } from '../../src/kernel/moment.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 const endpoint = { name: 'users', max: 1_000_000, windowSeconds: 60 };

@@ -43,4 +43,19 @@ describe('the ledger in this process', () => {
     clock.advance(1);
     expect(spend()).toMatchObject({ admitted: true, resetAt: 1_000_120_000 });
   });
+
+  it('refuses for no longer than a window where the wall clock is set back', () => {
+    const clock = manualClock();
+    let setBackMs = 0;
+    const ledger = new InProcessLedger({ ...clock, now: () => clock.now() - setBackMs });
+    const spend = () => ledger.spend({ endpoint: { ...endpoint, max: 1 }, tokenId: 'a', share: 1 });
+    expect(spend().admitted).toBe(true);
+    setBackMs = 3_600_000;
+    clock.advance(59_999);
+    expect(spend().admitted).toBe(false);
+    expect(ledger.count(endpoint, 'a')).toMatchObject({ all: 1 });
+    clock.advance(1);
+    expect(ledger.count(endpoint, 'a')).toMatchObject({ all: 0 });
+    expect(spend()).toMatchObject({ admitted: true, resetAt: clock.now() - setBackMs + 60_000 });
+  });
 });
