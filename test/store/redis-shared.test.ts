@@ -119,6 +119,20 @@ describe('a large commit', () => {
     expect(await raw.pttl(staged[0] ?? '')).toBeGreaterThan(0);
   });
 
+  it('of which no answer came to a part leaves nothing that stays', async () => {
+    const server = await aServer();
+    const { store } = await open(server.url, 1_000);
+    // From here on the server knows the scripts.
+    await store.commit(many(300));
+    const raw = rawClient(server.url);
+    await raw.call('CLIENT', 'PAUSE', 60_000, 'WRITE');
+    await expect(store.commit(many(1_000))).rejects.toThrow(StoreAway);
+    await raw.call('CLIENT', 'UNPAUSE');
+    const staged = () => raw.keys('tg:{m}:staged:*');
+    await expect.poll(staged).toHaveLength(1);
+    expect(await raw.pttl((await staged())[0] ?? '')).toBeGreaterThan(0);
+  });
+
   it('leaves nothing staged behind, written or refused', async () => {
     const server = await aServer();
     const { store } = await open(server.url);

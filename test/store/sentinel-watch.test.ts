@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import { endClient } from '../../src/store/redis/client.ts';
 import { followFailovers } from '../../src/store/redis/sentinel-watch.ts';
 import { fact } from '../support/redis-cluster.ts';
 import { freePort } from '../support/redis-server.ts';
@@ -37,4 +39,18 @@ it('a Sentinel that was away for any number of tries is heard once it is there',
   // It is there already, and the others are not its primary: once is enough.
   expect(await connections()).toBe(before + 1);
   await there.close();
+});
+
+it('no Sentinel is listened to once the client was ended, also while its primary was away', async () => {
+  const [primary, announcer] = [await aServer(), await aServer()];
+  const announcing = rawClient(announcer.url);
+  const heardBy = () => announcing.publish('+switch-master', 'another 127.0.0.1 1 127.0.0.1 2');
+  const followed = new Redis(primary.url, { retryStrategy: () => 60_000 });
+  followed.on('error', () => {});
+  followFailovers(followed, 'main', [{ host: '127.0.0.1', port: announcer.port }], {});
+  await expect.poll(heardBy).toBe(1);
+  await primary.kill();
+  await expect.poll(() => followed.status).toBe('reconnecting');
+  endClient(followed);
+  await expect.poll(heardBy).toBe(0);
 });

@@ -74,6 +74,12 @@ export function createManagementClient(options: Access): Redis {
   return new Redis({ ...shared, Connector: connectorToOwner(place.hosts, shared) });
 }
 
+/** Ends a client for good, with all that goes by its end: ioredis tells none of one that waits to connect anew. */
+export function endClient(client: Client): void {
+  client.disconnect();
+  if (client.status === 'reconnecting') client.emit('end');
+}
+
 /** Calls each time commands can be sent: in a cluster, once each server can be asked that can be reached. */
 export function onReady(client: Client, listener: () => void): void {
   client.on('ready', () => void connected(client).then(listener));
@@ -192,7 +198,16 @@ function settled(node: Redis): Promise<void> {
   });
 }
 
-/** How long until the next attempt, in milliseconds. */
 function pause(attempt: number): number {
-  return Math.min(RECONNECT_MS_MIN * 2 ** (attempt - 1), RECONNECT_MS_MAX);
+  return reconnectPauseMs(attempt, Math.random());
+}
+
+/**
+ * How long until the next attempt, in milliseconds: longer each time, and up to a quarter less than it might be, so that
+ * all gateways of a fleet do not come at once.
+ * @param attempt from 1
+ * @param random 0 to 1
+ */
+export function reconnectPauseMs(attempt: number, random: number): number {
+  return Math.min(RECONNECT_MS_MIN * 2 ** (attempt - 1), RECONNECT_MS_MAX) * (1 - random / 4);
 }

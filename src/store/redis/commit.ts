@@ -15,7 +15,7 @@ import type { Connection } from './connection.ts';
 import type { DurableCommits, Outcome } from './durable-commits.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
-import { CHECK_PART, CHECK_PRECONDITIONS, COMMIT, SEAL, WRITE_PART } from './write-scripts.ts';
+import { CHECK_PART, CHECK_PRECONDITIONS, COMMIT, SEAL, STAGE, WRITE_PART } from './write-scripts.ts';
 
 /** What the script does for one mutation. */
 interface Step {
@@ -127,8 +127,7 @@ export class Committer {
     const key = `${this.#prefix}{m}:staged:${randomUUID()}`;
     for (let from = 0; from < mutations.length; from += STEPS_AT_ONCE) {
       const part = stepsText(mutations.slice(from, from + STEPS_AT_ONCE));
-      await this.#connection.ask((redis) => redis.rpush(key, part));
-      await this.#connection.ask((redis) => redis.pexpire(key, STAGED_FOR_MS));
+      await this.#run(STAGE, [part, STAGED_FOR_MS], [key]);
     }
     return key;
   }

@@ -7,6 +7,7 @@ import {
   type Commands,
   type ConnectionOptions,
   createClient,
+  endClient,
   firstAttempt,
   isSearch,
   onReady,
@@ -131,7 +132,7 @@ export class Connection {
   close(): void {
     this.#redis.removeAllListeners('close');
     this.#problem = 'does not answer: the store was closed';
-    this.#redis.disconnect();
+    endClient(this.#redis);
   }
 
   /** What is away with its connection comes back with it; what is away on one is looked for by who asks. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, type Redis } from 'ioredis';
-import { type ConnectionOptions, createManagementClient, reasonOf } from './client.ts';
+import { type ConnectionOptions, createManagementClient, endClient, reasonOf } from './client.ts';
 import type { Connection, OnLog } from './connection.ts';
 import { runScript, type Script } from './script.ts';
 
@@ -90,7 +90,7 @@ export class DurableCommits {
   }
 
   close(): void {
-    this.#redis?.disconnect();
+    if (this.#redis !== null) endClient(this.#redis);
   }
 
   async #writeAll(): Promise<void> {

@@ -2,7 +2,13 @@ import type { Redis } from 'ioredis';
 import type { Change } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Listeners } from '../listeners.ts';
-import { type ConnectionOptions, createManagementClient, firstAttempt, reasonOf } from './client.ts';
+import {
+  type ConnectionOptions,
+  createManagementClient,
+  endClient,
+  firstAttempt,
+  reasonOf,
+} from './client.ts';
 import { changesChannel } from './commit.ts';
 import { BARE_STANDING } from './read-scripts.ts';
 import { standingFrom } from './reply.ts';
@@ -76,7 +82,7 @@ export class Subscription {
   close(): void {
     for (const stop of this.#stopTimers) stop();
     this.#redis.removeAllListeners('close');
-    this.#redis.disconnect();
+    endClient(this.#redis);
   }
 
   #subscribe(): void {

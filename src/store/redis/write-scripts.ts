@@ -251,6 +251,17 @@ return { 'written', announce(steps) }`,
 );
 
 /**
+ * Puts a part of a large commit behind those that are staged. In one with when they expire: a writer that dies, or
+ * hears no answer, must not leave them for good. KEYS: the staged list. ARGV: the part; in how many milliseconds.
+ */
+export const STAGE = script(
+  [],
+  `
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+);
+
+/**
  * Checks one part of a staged commit. KEYS after the named ones: the staged list. ARGV: which part.
  * Answers with position and holder, in turn, of each step that wants what another record holds now.
  */
