@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Credential } from '../../../domain/token.ts';
 import { traceHeaders } from '../../../domain/trace-context.ts';
+import { Memo } from '../../../kernel/memo.ts';
 import type { Arrival, Permit } from '../../decision.ts';
 import { identityHeaders, type RequestFacts } from '../../forward/request-headers.ts';
 import { inOnePiece } from './one-piece.ts';
@@ -14,8 +15,13 @@ import type { PlainHeaders } from './request-reader.ts';
 /** Methods for which a length is stated also where there is no body (RFC 9110 §8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
-/** The lines that say who the caller is, by credential: they change with it. */
-const identities = new WeakMap<Credential, string>();
+/** Of how many credentials, about, the lines that say who the caller is are kept: some 2 MiB at the most. */
+const IDENTITIES = 8_192;
+
+/** These lines, by credential: they change with it. */
+const identities = new Memo<Credential, string>(IDENTITIES, (credential) =>
+  inOnePiece(linesOf(identityHeaders(credential))),
+);
 
 /** The head of the request to the upstream. */
 export function requestHead(
@@ -25,23 +31,16 @@ export function requestHead(
   facts: RequestFacts,
 ): string {
   const { method, path, query, trace = null } = arrival;
+  const { credential } = permit;
   const lines = headers.forwarded.of(headers, arrival, permit, facts);
-  return `${method} ${path}${query} HTTP/1.1\r\n${lines}X-Request-Id: ${arrival.requestId}\r\n${identity(
-    permit.credential,
+  return `${method} ${path}${query} HTTP/1.1\r\n${lines}X-Request-Id: ${arrival.requestId}\r\n${identities.of(
+    credential,
+    credential.token.id,
   )}${trace === null ? '' : linesOf(traceHeaders(trace))}${bodyLength(method, headers.contentLength ?? 0)}\r\n`;
 }
 
 function bodyLength(method: string, length: number): string {
   return length > 0 || WITH_BODY.has(method) ? `content-length: ${length}\r\n` : '';
-}
-
-function identity(credential: Credential): string {
-  let lines = identities.get(credential);
-  if (lines === undefined) {
-    lines = inOnePiece(linesOf(identityHeaders(credential)));
-    identities.set(credential, lines);
-  }
-  return lines;
 }
 
 /** Headers, names and values in turn, as lines with their CRLF. */
