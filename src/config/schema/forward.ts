@@ -52,7 +52,9 @@ export const forward = section({
   connectTimeout: duration('10ms', '1m').prefault('2s').describe('Time to connect to a target, with TLS.'),
   headTimeout: duration('10ms', '1h')
     .prefault('60s')
-    .describe("Time from the end of the request until the upstream's response head is complete."),
+    .describe(
+      'How long the upstream may take no more of a body, and then how long until the head of its response is complete.',
+    ),
   idleTimeout: duration('100ms', '1d')
     .prefault('5m')
     .describe('How long a response, an event stream or a WebSocket may be silent.'),

@@ -5,7 +5,7 @@ import { connectionTls, type TargetTls } from './target-tls.ts';
 
 export interface TargetOptions extends HealthOptions {
   readonly connectTimeoutMs: number;
-  /** From the end of the request until the head of the answer is complete. */
+  /** While nothing more is taken of a body, and from the end of the request until the head of the answer is complete. */
   readonly headTimeoutMs: number;
   /** Between two pieces of the answer's body; 0 for no limit. */
   readonly idleTimeoutMs: number;

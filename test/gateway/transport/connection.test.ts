@@ -96,6 +96,27 @@ describe('requests sent together on one connection', () => {
     expect(up.wires[0]?.received).not.toContain('GET /2');
   });
 
+  it('end with the one that was told to be the last, also where the next comes in the same turn', async () => {
+    const up = await waitingUpstream();
+    let asked = 0;
+    const g = await gateway({
+      upstreams: [up.origin],
+      gate: () => {
+        asked += 1;
+        return aPermit();
+      },
+    });
+    const c = await client(g);
+    c.send(request('GET /1'));
+    const wire = await up.wire(0);
+    await wire.until('\r\n\r\n');
+    g.transport.lastCall();
+    wire.send(ok('the last'));
+    c.send(request('POST /2'));
+    expect(await c.all()).toMatch(/Connection: close\r\n[\s\S]*the last$/);
+    expect(asked).toBe(1);
+  });
+
   it('are forgotten when the client goes away', async () => {
     const up = await waitingUpstream();
     const g = await gateway({ upstreams: [up.origin] });

@@ -134,7 +134,12 @@ describe('a request body', () => {
   it('that waits for an upstream which does not read is not held against its client', async () => {
     const clock = manualClock();
     const up = await upstream(({ socket }) => socket.pause());
-    const g = await gateway({ upstreams: [up.origin], clock, limits: { bodyMinRate: 1024 ** 2 } });
+    const g = await gateway({
+      upstreams: [up.origin],
+      clock,
+      limits: { bodyMinRate: 1024 ** 2 },
+      upstream: { headTimeoutMs: 3_600_000 },
+    });
     const c = await client(g);
     c.send(request('POST /', 'Content-Length: 100000000'));
     // Written until nobody takes any more.

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Decision, reject } from '../../../src/gateway/decision.ts';
 import { aPermit } from '../../support/gateway.ts';
 import { stage } from './stage.ts';
-import { ok, request, type Wire } from './wire.ts';
+import { answering, ok, request, type Wire } from './wire.ts';
 
 const { gateway, upstream, client } = stage();
 
@@ -188,6 +188,38 @@ describe('a client that goes away', () => {
     await (await up.wire(0)).parted;
     expect(await g.outcome(0)).toMatchObject({ decision: 'forwarded', status: 200, complete: false });
     expect(g.upstreams.targets()).toMatchObject([{ busy: 0, health: 'up' }]);
+  });
+
+  it('is not said to have been answered when its answer comes in the same turn', async () => {
+    const up = await upstream(() => {});
+    const g = await gateway({ upstreams: [up.origin] });
+    const c = await client(g);
+    c.send(request('GET /a'));
+    const wire = await up.wire(0);
+    await wire.until('\r\n\r\n');
+    c.socket.destroy();
+    wire.send(ok('late'));
+    expect(await g.outcome(0)).toMatchObject({ decision: 'forwarded', complete: false });
+    expect(g.upstreams.targets()).toMatchObject([{ busy: 0, health: 'up' }]);
+  });
+
+  it('is not said to have been answered, and has nothing more asked, when it leaves while its answer waits to be written', async () => {
+    const body = 'a'.repeat(50_000);
+    const up = await upstream(answering(ok(body)));
+    const g = await gateway({ upstreams: [up.origin] });
+    const c = await client(g);
+    c.socket.pause();
+    const asked = 120;
+    c.send(request('GET /a').repeat(asked));
+    let taken = -1;
+    while (taken !== g.outcomes.length) {
+      taken = g.outcomes.length;
+      for (let turn = 0; turn < 500; turn += 1) await new Promise(setImmediate);
+    }
+    c.socket.resetAndDestroy();
+    await expect.poll(() => g.transport.open).toBe(0);
+    expect(taken).toBeLessThan(asked);
+    expect(g.outcomes.slice(taken).map(({ complete }) => complete)).toEqual([false]);
   });
 
   for (const [name, decide] of [

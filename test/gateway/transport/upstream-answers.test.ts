@@ -180,6 +180,19 @@ describe('an upstream that does not answer', () => {
     expect(await g.outcome(0)).toMatchObject({ decision: 'forward.head-timeout', status: 504 });
   });
 
+  it('is a 504 when it takes no more of the body for as long, and the connection is given up', async () => {
+    const up = await upstream(({ socket }) => socket.pause());
+    const g = await gateway({ upstreams: [up.origin], upstream: { headTimeoutMs: 50 } });
+    const c = await client(g);
+    c.send(request('POST /a', 'Content-Length: 100000000'));
+    c.socket.write(Buffer.alloc(32 * 1024 ** 2));
+    await c.until('E0000009');
+    expect(c.received).toMatch(/^HTTP\/1\.1 504 /);
+    (await up.wire(0)).socket.resume();
+    await (await up.wire(0)).parted;
+    expect(await g.outcome(0)).toMatchObject({ decision: 'forward.head-timeout', status: 504 });
+  });
+
   it('cuts the answer when it is silent too long in the middle of the body', async () => {
     const up = await upstream(answering(`${answer('Content-Length: 10')}begun`));
     const g = await gateway({ upstreams: [up.origin], upstream: { idleTimeoutMs: 50 } });

@@ -38,7 +38,6 @@ export class ClientConnection {
   peerTrusted: boolean;
   /** Bytes of the request's body that are still to come. */
   bodyLeft = 0;
-  isGone = false;
   readonly #incoming: ClientReading;
   readonly #owner: ClientOwner;
   #options: FastOptions;
@@ -53,7 +52,7 @@ export class ClientConnection {
   #isFirst = true;
   /** Nothing more is taken from the client. */
   #sealed = false;
-  /** The last answer is out, and the client is given time to read it. */
+  /** The last answer is out: the client is given time to read it, and what it sends is thrown away. */
   #lingering = false;
   /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
   #waitingSince: number | null = null;
@@ -70,8 +69,13 @@ export class ClientConnection {
     this.#reader = new RequestReader(options.rules, options.limits.headSize);
     socket.on('drain', this.#onDrain);
     socket.on('end', this.#onEnd);
-    socket.on('error', this.#onError);
+    socket.on('error', this.#lost);
     socket.on('close', this.#onClose);
+  }
+
+  /** Whether nothing that is written reaches the client any more. */
+  get isGone(): boolean {
+    return !this.socket.writable;
   }
 
   /** Whether a request is being answered. */
@@ -127,7 +131,7 @@ export class ClientConnection {
     this.#exchange = null;
     if (this.#toAdopt !== null) this.adopt(this.#toAdopt);
     this.#waitingSince = null;
-    if (this.isGone || this.socket.destroyed) return;
+    if (this.isGone) return;
     if (this.bodyLeft > 0) this.#waitingSince = this.#options.clock.monotonic();
     if (closes || (this.#sealed && this.#bytes === null)) this.#close();
     else if (this.#bytes === null) this.resume();
@@ -149,7 +153,7 @@ export class ClientConnection {
       if (waited >= headTimeoutMs) this.socket.destroy();
     } else if (this.#bytes !== null || this.#isFirst) {
       if (waited > headTimeoutMs) this.#speakLast('listen.timeout');
-    } else if (waited > idleTimeoutMs) this.socket.destroySoon();
+    } else if (waited > idleTimeoutMs) this.#close();
   }
 
   #onBytes = (bytes: Buffer): void => {
@@ -178,7 +182,7 @@ export class ClientConnection {
   /** Takes request after request, as long as each is answered at once and there are more. */
   #read(): void {
     this.#reading = true;
-    while (this.#exchange === null && this.#bytes !== null && !this.socket.destroyed) {
+    while (this.#exchange === null && this.#bytes !== null && !this.isGone) {
       const text = this.#bytes.toString('latin1', 0, this.#endOfHead(this.#bytes));
       const reading = this.#judge(text);
       if (reading === null) {
@@ -265,7 +269,7 @@ export class ClientConnection {
     this.#bytes = null;
     this.socket.off('drain', this.#onDrain);
     this.socket.off('end', this.#onEnd);
-    this.socket.off('error', this.#onError);
+    this.socket.off('error', this.#lost);
     this.socket.off('close', this.#onClose);
   }
 
@@ -273,8 +277,8 @@ export class ClientConnection {
     this.#exchange?.clientDrained();
   };
 
-  #onWritten = (): void => {
-    this.#exchange?.written();
+  #onWritten = (error?: Error | null): void => {
+    if (!error) this.#exchange?.written();
   };
 
   /** The client has ended its side. */
@@ -282,18 +286,19 @@ export class ClientConnection {
     if (this.#exchange !== null) {
       if (this.bodyLeft > 0) this.#exchange.giveUp('listen.bad-framing');
       // Nobody waits for an answer on a connection that it has ended.
-      else this.socket.destroy();
+      else this.#lost();
     } else if (this.#bytes !== null && !this.#lingering) this.#speakLast('listen.bad-framing');
     else this.socket.destroySoon();
   };
 
-  #onError = (): void => {
+  /** Nobody waits for an answer any more, so the request is over before the system has closed the connection. */
+  #lost = (): void => {
     this.socket.destroy();
+    this.#exchange?.clientGone();
   };
 
   #onClose = (): void => {
-    this.isGone = true;
-    this.#exchange?.clientGone();
+    this.#lost();
     this.#owner.closed(this);
   };
 
@@ -309,13 +314,13 @@ export class ClientConnection {
    */
   #close(): void {
     this.#sealed = true;
+    this.#lingering = true;
+    this.#waitingSince = null;
     if (this.bodyLeft === 0 && this.#bytes === null) {
       this.socket.destroySoon();
       return;
     }
     this.#bytes = null;
-    this.#lingering = true;
-    this.#waitingSince = null;
     this.socket.end();
     this.resume();
   }

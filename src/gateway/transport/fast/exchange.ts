@@ -194,10 +194,12 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   readOver(): boolean {
+    const { connection } = this.#attempts;
+    // What this reading brought was refused, and the client has been told.
+    if (connection === null) return true;
     const { socket, writer } = this.#client;
     // What the system has not taken is still to be read from where the upstream's bytes stand.
-    const { connection } = this.#attempts;
-    if (writer.flush() && connection !== null) bodyTurnover.passed(connection.lend());
+    if (writer.flush()) bodyTurnover.passed(connection.lend());
     // The socket asks for a pause after a large piece also where the system has taken it at once.
     if (this.#phase === 'answering') return socket.writableLength === 0 || !socket.writableNeedDrain;
     if (this.#phase === 'answered') {
@@ -256,7 +258,7 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** Settles as soon as the system has taken the whole answer, which is nearly always at once. */
   #whenWritten(): void {
-    if (this.#client.socket.writableLength === 0) this.#settle(true);
+    if (this.#client.socket.writableLength === 0) this.#settle(!this.#client.isGone);
     else this.#client.tellWhenWritten();
   }
 

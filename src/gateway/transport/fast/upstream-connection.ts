@@ -205,10 +205,15 @@ export class UpstreamConnection {
     }
   }
 
+  /** Whether it is the upstream, and not the client, that a request is waiting for. */
+  get #isWaitedFor(): boolean {
+    return this.#requestComplete || this.#sender.isBehind;
+  }
+
   #tickAnswer(now: number): void {
     if (!this.#answer.isBeforeBody) {
       if (this.#times.isOverdue(now, 'body') && !this.#held) this.#cut();
-    } else if (this.#times.isOverdue(now, 'answer') && this.#requestComplete) {
+    } else if (this.#times.isOverdue(now, 'answer') && this.#isWaitedFor) {
       this.#fail('forward.head-timeout', 'sent');
     }
   }
