@@ -1,14 +1,15 @@
 #!/usr/bin/env node
-/** The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code. */
+/**
+ * The command line's entry: says which commands there are, and turns what goes wrong into one line and an exit code.
+ * What a command needs is loaded when it is given: a worker that takes the place of another is back the sooner.
+ */
 import cluster from 'node:cluster';
 import { Command, Option } from 'commander';
-import { apply } from './cli/apply.ts';
-import { configCheck } from './cli/config-check.ts';
-import { doctor } from './cli/doctor/doctor.ts';
 import { health } from './cli/health.ts';
 import { addManagement } from './cli/manage/commands.ts';
 import { readSecret } from './cli/manage/secret-prompt.ts';
-import { ROLES, type ServeRole, type Serving, serve } from './cli/serve.ts';
+import { ROLES, type ServeRole } from './cli/role.ts';
+import type { Serving } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 import { systemClock } from './kernel/clock.ts';
 
@@ -22,7 +23,9 @@ program
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
   .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
   .action(async ({ config, role }: { config: string; role: ServeRole }) => {
-    const start = serve(config, process.env, process.stdout, role);
+    const start = import('./cli/serve.ts').then(({ serve }) =>
+      serve(config, process.env, process.stdout, role),
+    );
     // From the beginning on, or a signal would end the process. The log says how it came out.
     process.on('SIGHUP', () => {
       start.then(
@@ -38,7 +41,8 @@ program
   .description('Work on configuration files.')
   .command('check <file>')
   .description('Say what is wrong with a configuration, all at once.')
-  .action((file: string) => {
+  .action(async (file: string) => {
+    const { configCheck } = await import('./cli/config-check.ts');
     process.exitCode = configCheck(file, process.env, process.stdout);
   });
 
@@ -47,6 +51,7 @@ program
   .description('Look at everything that a start depends on; exits with 0, 1 (doubtful) or 2 (unfit).')
   .requiredOption('-c, --config <file>', 'the configuration')
   .action(async ({ config }: { config: string }) => {
+    const { doctor } = await import('./cli/doctor/doctor.ts');
     process.exitCode = await doctor(config, process.env, systemClock, process.stdout);
   });
 
@@ -65,6 +70,7 @@ program
   .requiredOption('-c, --config <file>', 'the configuration of the gateway')
   .option('--dry-run', 'only say what would be written', false)
   .action(async (file: string, { config, dryRun }: { config: string; dryRun: boolean }) => {
+    const { apply } = await import('./cli/apply.ts');
     process.exitCode = await apply(file, { config, dryRun }, process.env, process.stdout);
   });
 

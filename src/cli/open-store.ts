@@ -1,9 +1,8 @@
 import type { Config } from '../config/config.ts';
 import type { Management, Store } from '../domain/store.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { type EmbeddedStoreOptions, openEmbeddedStore } from '../store/embedded/store.ts';
+import type { EmbeddedStoreOptions } from '../store/embedded/store.ts';
 import type { RedisTls } from '../store/redis/client.ts';
-import { openRedisStore } from '../store/redis/store.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 export interface OpenStoreOptions extends Pick<EmbeddedStoreOptions, 'busyTimeoutMs'> {
@@ -34,7 +33,11 @@ export async function openStore(
   log: Logger,
   { tls = {}, freshFor, ...patience }: OpenStoreOptions = {},
 ): Promise<Store> {
-  if (store.kind === 'embedded') return openEmbeddedStore({ path: store.path, clock, ...patience });
+  if (store.kind === 'embedded') {
+    const { openEmbeddedStore } = await import('../store/embedded/store.ts');
+    return openEmbeddedStore({ path: store.path, clock, ...patience });
+  }
+  const { openRedisStore } = await import('../store/redis/store.ts');
   const { file, replicas, timeout: timeoutMs } = store.durability;
   const opened = await openRedisStore({
     url: store.url,

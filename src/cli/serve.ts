@@ -12,7 +12,6 @@ import { createMetrics, type ProcessSources } from '../telemetry/metrics.ts';
 import { StoreCalls } from '../telemetry/store-calls.ts';
 import { WorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { assembleGateway } from './assemble.ts';
-import { assembleControl } from './assemble-control.ts';
 import { bootstrap } from './bootstrap.ts';
 import { BuiltinEcho, namesEcho } from './builtin-echo.ts';
 import type { Output } from './config-check.ts';
@@ -20,15 +19,12 @@ import { speaksTls } from './generation.ts';
 import { closed, listening } from './listening.ts';
 import { openStore } from './open-store.ts';
 import { type Reloaded, Reloader } from './reloader.ts';
+import type { ServeRole } from './role.ts';
 import { loadStoreTls, loadTlsFiles, type TlsFiles, type UpstreamsTls } from './tls-files.ts';
 import { VERSION } from './version.ts';
 import { welcome } from './welcome.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
 import { reportForDuty, shareOfWorker } from './workers/worker-side.ts';
-
-/** Which planes a process runs. */
-export const ROLES = ['all', 'gateway', 'control'] as const;
-export type ServeRole = (typeof ROLES)[number];
 
 /**
  * How a process takes part: it is `alone`, or the `primary` that takes care of several workers and carries no traffic
@@ -164,8 +160,13 @@ async function start(begin: Start, out: Output): Promise<Running> {
           now: systemClock.now(),
         });
 
+  // Most of the fleet's processes carry traffic alone, and need not load what manages.
   const control =
-    role === 'gateway' ? null : await assembleControl(config, store, systemClock, log, tlsOf('admin'));
+    role === 'gateway'
+      ? null
+      : await import('./assemble-control.ts').then(({ assembleControl }) =>
+          assembleControl(config, store, systemClock, log, tlsOf('admin')),
+        );
   if (control !== null) started.push(() => control.stop());
   const gateway =
     part === 'primary' || role === 'control'

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ServeRole, type Serving, serve } from '../../src/cli/serve.ts';
+import type { ServeRole } from '../../src/cli/role.ts';
+import { type Serving, serve } from '../../src/cli/serve.ts';
 
 const SECRET = '00abcdefghijklmnopqrstuvwxyz0123456789ABCDxyz';
 const authorization = `SSWS ${SECRET}`;

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ServeRole, type Serving, serve } from '../../src/cli/serve.ts';
+import type { ServeRole } from '../../src/cli/role.ts';
+import { type Serving, serve } from '../../src/cli/serve.ts';
 
 export const SECRET = '00abcdefghijklmnopqrstuvwxyz0123456789ABCDxyz';
 export const authorization = `SSWS ${SECRET}`;
