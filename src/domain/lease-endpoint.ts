@@ -3,7 +3,7 @@ import type { Moment } from '../kernel/moment.ts';
 import { PartedMap } from '../kernel/parted-map.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import type { Lease, Refusal } from './held-lease.ts';
-import { type LeaseQuestion, type Returned, TOKENS_AT_ONCE } from './lease.ts';
+import { type LeaseQuestion, type Returned, returnsWaitMs, TOKENS_AT_ONCE } from './lease.ts';
 import { Holding } from './lease-holding.ts';
 import type { Spend } from './limit-ledger.ts';
 
@@ -38,6 +38,8 @@ export class EndpointLeases {
   #kept: Kept[] = [];
   #asking: Holding[] = [];
   #returns: Returned[] = [];
+  /** Since when the first of them waits, in monotonic milliseconds. */
+  #returnsSince = 0;
   /** The limits of this endpoint that were asked about last. */
   #endpoint: LimitedEndpoint;
 
@@ -81,11 +83,14 @@ export class EndpointLeases {
 
   /** Has the next question give this back. */
   giveBack(returned: Returned): void {
+    if (this.#returns.length === 0) this.#returnsSince = this.#clock.monotonic();
     this.#returns.push(returned);
   }
 
-  get hasReturns(): boolean {
-    return this.#returns.length > 0;
+  /** Whether what is given back has waited long enough for a question that takes it along. */
+  get returnsAreDue(): boolean {
+    const waitedMs = this.#clock.monotonic() - this.#returnsSince;
+    return this.#returns.length > 0 && waitedMs >= returnsWaitMs(this.#endpoint.windowSeconds);
   }
 
   /** The leases that may not be spent from any more, each once. Looks at no younger one. */

@@ -44,6 +44,8 @@ export class Holding {
   #rate: Rate = { perMs: 0, overMs: 0 };
   #spentSince = 0;
   #sizeBefore = 0;
+  /** Whether the last grant had more than those needed who waited. */
+  #isLeased = false;
 
   constructor(spend: Spend) {
     this.tokenId = spend.tokenId;
@@ -62,11 +64,11 @@ export class Holding {
   }
 
   /**
-   * Whether it will soon be spent from again, going by what was spent since it was last asked for. Who held no lease
-   * must have come just now: where that is rare, what is leased in vain goes back by a command of its own.
+   * Whether it will soon be spent from again, going by what was spent since it was last asked for. For whom nothing was
+   * leased ahead must have come just now: where that is rare, what is leased in vain goes back by a command of its own.
    */
   isInDemand(now: number): boolean {
-    if (this.#sizeBefore <= 1 && now - this.askedAt > DEMAND_MS) return false;
+    if (!this.#isLeased && now - this.askedAt > DEMAND_MS) return false;
     return this.#demandAt(now, JOINED_GROWTH) > 0;
   }
 
@@ -76,7 +78,8 @@ export class Holding {
     return this.lease === null || this.lease.left <= renewMark(this.lease.size) || !this.lease.isAlive(clock);
   }
 
-  learn({ all, own, granted }: Grant): void {
+  learn({ need }: LeaseRequest, { all, own, granted }: Grant): void {
+    this.#isLeased = granted > need;
     this.#all = all;
     this.#own = own;
     this.#sizeBefore = granted;

@@ -111,6 +111,11 @@ export function leaseLifetimeMs(windowSeconds: number): number {
 /** How often leases that were kept long enough are looked for and given back, in milliseconds. */
 export const RETURN_EVERY_MS = 50;
 
+/** For how long what is given back waits for a question that takes it along, in milliseconds: a part of what `looseMs` allows. */
+export function returnsWaitMs(windowSeconds: number): number {
+  return leaseLifetimeMs(windowSeconds) / 4;
+}
+
 /**
  * For how long, from when it was granted, something of a lease may come back, in milliseconds: its lifetime, until it is
  * seen to be over, until it is given back, and time to arrive.

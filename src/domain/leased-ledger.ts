@@ -172,7 +172,7 @@ export class LeasedLedger implements LimitLedger {
     }
     holding.lateAnswers = 0;
     this.#usableLease(endpoint, holding, request);
-    holding.learn(grant);
+    holding.learn(request, grant);
     if (grant.granted > 0) endpoint.joins(holding);
     const exhausted = isExhausted(request, grant);
     remember(endpoint, holding, request, sent, grant, exhausted);
@@ -219,7 +219,7 @@ export class LeasedLedger implements LimitLedger {
     const before = this.#clock.monotonic() - FORGET_AFTER_MS;
     for (const endpoint of this.#endpoints.values()) {
       // What no question took along since the last time goes by itself.
-      if (endpoint.hasReturns) this.#send(endpoint);
+      if (endpoint.returnsAreDue) this.#send(endpoint);
       for (const { holding, lease } of endpoint.takeOld()) this.#release(endpoint, holding, lease);
       endpoint.forget(before, LOOKS);
     }
