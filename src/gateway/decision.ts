@@ -112,3 +112,29 @@ export function reject(
     retryAfterSeconds,
   };
 }
+
+/** How long a caller should wait before it tries again what no upstream could serve, in seconds. */
+const FAILED_RETRY_SECONDS = 1;
+
+/**
+ * Makes the rejection of what the gate has let pass: it has counted, so its caller is told where it stands.
+ * @param made null for what the gate has not judged
+ * @param reason what the code leaves open
+ */
+export function rejectBehindGate(
+  code: RejectionCode,
+  made: Permit | null,
+  reason: string | null = null,
+): Rejection {
+  if (made === null) return reject(code, { reason });
+  const { credential, client, endpoint, spent } = made;
+  return reject(code, {
+    reason,
+    credential,
+    client,
+    endpoint: endpoint.name,
+    spent,
+    windowSeconds: endpoint.windowSeconds,
+    retryAfterSeconds: FAILED_RETRY_SECONDS,
+  });
+}

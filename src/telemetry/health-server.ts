@@ -26,10 +26,13 @@ export interface HealthServerParts {
   readonly components: Readonly<Record<string, ComponentCheck>>;
   /** Null where those who ask speak plainly. */
   readonly tls?: ListenerTls | null;
+  /** How long a handshake may take, and a request to arrive, in milliseconds; 5 s unless given. */
+  readonly patienceMs?: number;
 }
 
-/** How long a handshake may take, in milliseconds. */
-const HANDSHAKE_MS = 5_000;
+/** Nobody who may keep a connection is that slow: those who say nothing must not take the place of a probe. */
+const PATIENCE_MS = 5_000;
+const LOOK_EVERY_MS = 1_000;
 /** Connections open at once: more than probes and scrapers have, and few enough to leave files for the gateway. */
 const CONNECTIONS_MAX = 32;
 
@@ -45,6 +48,7 @@ export function createHealthServer({
   readiness,
   components,
   tls = null,
+  patienceMs = PATIENCE_MS,
 }: HealthServerParts): Server {
   async function answerReady(): Promise<{ status: number; body: string }> {
     const states = await Promise.all(
@@ -79,16 +83,21 @@ export function createHealthServer({
       answer(404, 'text/plain', 'Here are /metrics, /livez and /readyz.\n');
     }
   };
-  const server = serverFor(listener, tls);
+  const server = serverFor(listener, tls, patienceMs);
   server.maxConnections = CONNECTIONS_MAX;
   // The system may refuse to accept, for want of files; whoever asks again is answered.
   server.on('error', () => {});
   return server;
 }
 
-function serverFor(listener: RequestListener, tls: ListenerTls | null): Server {
-  if (tls === null) return createServer(listener);
-  const server = createTlsServer(tls.options(HANDSHAKE_MS), listener);
+function serverFor(listener: RequestListener, tls: ListenerTls | null, patienceMs: number): Server {
+  const patience = {
+    headersTimeout: patienceMs,
+    requestTimeout: patienceMs,
+    connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, patienceMs),
+  };
+  if (tls === null) return createServer(patience, listener);
+  const server = createTlsServer({ ...patience, ...tls.options(patienceMs) }, listener);
   tls.attach(server);
   return server;
 }

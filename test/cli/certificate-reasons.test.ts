@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { BOOTSTRAP_SECRET, TollgateProcess } from '../support/tollgate-process.ts';
 
 const files = join(import.meta.dirname, '../support/tls');
@@ -25,8 +26,13 @@ const WRONG: Readonly<Record<string, readonly [tls: object, reason: RegExp]>> = 
   'other-name': [{ ca: file('ca.crt'), serverName: 'other.example.com' }, /^ERR_TLS_CERT_ALTNAME_INVALID$/],
 };
 
+/** The upstream that is shown no certificate of ours, and wants one. */
+const NOT_SHOWN = 'not-shown';
+
 let folder: string;
 let upstream: Server;
+/** Refuses whoever shows no certificate as OpenSSL does: by an alert, which Node's own server does not send. */
+let strict: RedisServer;
 let tollgate: TollgateProcess;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tollgate-reasons-'));
@@ -45,6 +51,13 @@ beforeAll(async () => {
     tls,
     paths: [`/${name}`],
   }));
+  strict = await startRedis({ tls: true });
+  upstreams.push({
+    name: NOT_SHOWN,
+    targets: [strict.url.replace('rediss:', 'https:')],
+    tls: { ca: file('ca.crt') },
+    paths: [`/${NOT_SHOWN}`],
+  });
   tollgate = await new TollgateProcess(
     JSON.stringify({
       store: { kind: 'embedded', path: join(folder, 'tollgate.db') },
@@ -58,6 +71,7 @@ afterAll(async () => {
   await tollgate.kill();
   upstream.closeAllConnections();
   upstream.close();
+  await strict.stop();
   rmSync(folder, { recursive: true });
 });
 
@@ -86,6 +100,16 @@ it.each(rows)('a request by %s, of an upstream with %s, is a line with the reaso
   await expect.poll(line).toMatchObject({
     decision: 'forward.certificate',
     reason: expect.stringMatching(WRONG[name]?.[1] ?? ''),
+  });
+});
+
+it.each(Object.keys(CARRIED))('a request by %s, of an upstream that refuses ours, is one too', async (by) => {
+  const path = `/${NOT_SHOWN}/${by.replaceAll(' ', '-')}`;
+  await CARRIED[by]?.(path);
+  const line = () => tollgate.log('request').find((each) => each.path === path);
+  await expect.poll(line).toMatchObject({
+    decision: 'forward.certificate',
+    reason: expect.stringContaining('ALERT_CERTIFICATE_REQUIRED'),
   });
 });
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { health } from '../../src/cli/health.ts';
@@ -40,6 +40,19 @@ test('health --ready exits with 1 once the process was told to stop, which still
   accepting = false;
   expect(await ask('readyz')).toMatchObject({ code: 1, said: expect.stringContaining('"stopping"') });
   expect(await ask('livez')).toMatchObject({ code: 0 });
+});
+
+test('a probe is answered soon although others hold every connection and say nothing', async () => {
+  const readiness = () => 'ready' as const;
+  const busy = createHealthServer({ metrics: new Registry(), readiness, components: {}, patienceMs: 50 });
+  busy.listen(0, '127.0.0.1');
+  await once(busy, 'listening');
+  const { port } = busy.address() as AddressInfo;
+  const silent = Array.from({ length: 32 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  await expect.poll(async () => (await ask('livez', `http://127.0.0.1:${port}`)).code).toBe(0);
+  for (const socket of silent) socket.destroy();
+  busy.close();
 });
 
 test('health exits with 1 and says why where nothing answers', async () => {

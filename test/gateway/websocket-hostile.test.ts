@@ -318,7 +318,11 @@ describe('an upstream that does not agree', () => {
     const { gateway, upstream, secret } = await facing(null);
     await upstream.close();
     cleanup.splice(0, 1);
-    expectLastAnswer(await rawClient(gateway.port, upgradeHead(secret)).closed, 502);
+    const scarce = upgradeHead(secret, { line: 'GET /scarce HTTP/1.1' });
+    const answer = await rawClient(gateway.port, scarce).closed;
+    expectLastAnswer(answer, 502);
+    // The request has counted, so its caller is told where it stands, as with any other.
+    expect(answer).toMatch(/\r\nX-Rate-Limit-Remaining: \d+\r\n/);
     expect(await gateway.settled(1)).toMatchObject([{ decision: 'forward.connect', status: 502 }]);
   });
 

@@ -60,7 +60,7 @@ export const listen = section({
   maxConnectionsPerAddress: integer(1, 1_000_000)
     .prefault(5_000)
     .describe(
-      'Client connections open at once from one address that is no trusted proxy; more are closed as they come.',
+      'Client connections open at once from one address that is no trusted proxy; IPv6 addresses of one /64 are one. More are closed as they come.',
     ),
   headTimeout: duration('100ms', '5m')
     .prefault('5s')

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { Health, type HealthOptions, type HealthState } from './health.ts';
 import { type FindAddresses, targetLookup } from './target-lookup.ts';
@@ -96,15 +97,18 @@ function connector(options: TargetOptions): buildConnector.connector {
   return ({ servername: _, ...target }, callback) =>
     connect(target, (...result) => {
       const [error, socket] = result;
-      if (error === null) socket.on('error', tellReset);
+      if (error === null) socket.on('error', endWithError);
       callback(...result);
     });
 }
 
 /**
  * undici takes ECONNRESET for the end of a body that ends with its connection, so that one cut short would look
- * complete. By another name the error is an error. Runs before undici's own listener, as it was added before.
+ * complete. By another name the error is an error. And of an alert behind the handshake, such as the refusal of our
+ * certificate over TLS 1.3, Node tells without closing: undici would hear the end that follows, and tell of that.
+ * Runs before undici's own listener, as it was added before.
  */
-function tellReset(error: NodeJS.ErrnoException): void {
+function endWithError(this: Socket, error: NodeJS.ErrnoException): void {
   if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET';
+  this.destroy(error);
 }

@@ -267,6 +267,12 @@ describe('connections', () => {
     for (const { socket } of open) socket.destroy();
   });
 
+  it('are not accepted where something else listens: that is told to whoever wanted it, and is no bug', async () => {
+    const g = await gateway({ upstreams: [(await fine()).origin] });
+    await expect(g.transport.listen(g.port, '127.0.0.1')).rejects.toThrow('EADDRINUSE');
+    expect(g.bugs).toEqual([]);
+  });
+
   it('are closed when nothing is asked on them for long', async () => {
     const g = await gateway({ upstreams: [(await fine()).origin], limits: { idleTimeoutMs: 1 } });
     const c = await client(g);

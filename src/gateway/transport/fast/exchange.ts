@@ -1,12 +1,12 @@
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import type { Arrival, Permit, Rejection } from '../../decision.ts';
+import { type Arrival, type Permit, type Rejection, rejectBehindGate } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
 import { bodyTurnover } from '../general/body-turnover.ts';
 import type { AnswerListener, Progress } from './answer-listener.ts';
 import { Attempts } from './attempts.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { FastOptions } from './options.ts';
-import { rejectionBehindGate, writeRefusal } from './refusal-writer.ts';
+import { writeRefusal } from './refusal-writer.ts';
 import { RequestBody } from './request-body.ts';
 import type { PlainHeaders } from './request-reader.ts';
 import { writeRequest } from './request-writer.ts';
@@ -234,7 +234,7 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   #fail(code: RejectionCode, reason: string | null = null): void {
-    this.#rejection = rejectionBehindGate(code, this.#permit, reason);
+    this.#rejection = rejectBehindGate(code, this.#permit, reason);
     this.#answerRefusal(this.#rejection);
   }
 

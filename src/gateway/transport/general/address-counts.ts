@@ -1,6 +1,10 @@
 import type { Socket } from 'node:net';
+import { networkOf, parseAddress } from '../../../domain/address.ts';
 
-/** Counts the open connections of each address, so that none takes the place of all others. */
+/**
+ * Counts the open connections of each address, so that none takes the place of all others. IPv6 addresses of one /64
+ * are one: whoever has a line has all of them.
+ */
 export class AddressCounts {
   readonly #open = new Map<string, number>();
 
@@ -10,16 +14,19 @@ export class AddressCounts {
    * @returns false when it has them already; then this one is not counted
    */
   admits(socket: Socket, address: string, most: number): boolean {
-    const open = this.#open.get(address) ?? 0;
+    const parsed = parseAddress(address);
+    // What cannot be read, such as an address with the scope of a link, stands for itself.
+    const network = parsed === null ? address : networkOf(parsed);
+    const open = this.#open.get(network) ?? 0;
     if (open >= most) return false;
-    this.#open.set(address, open + 1);
-    socket.once('close', () => this.#leave(address));
+    this.#open.set(network, open + 1);
+    socket.once('close', () => this.#leave(network));
     return true;
   }
 
-  #leave(address: string): void {
-    const left = (this.#open.get(address) ?? 0) - 1;
-    if (left > 0) this.#open.set(address, left);
-    else this.#open.delete(address);
+  #leave(network: string): void {
+    const left = (this.#open.get(network) ?? 0) - 1;
+    if (left > 0) this.#open.set(network, left);
+    else this.#open.delete(network);
   }
 }

@@ -1,5 +1,5 @@
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
+import { type Arrival, type Permit, type Rejection, rejectBehindGate } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
 import { isLost } from '../../forward/lost.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
@@ -16,9 +16,6 @@ import { type CallListener, UpstreamCall } from './upstream-call.ts';
 
 /** How large a refused body may be to be read to its end, so that the connection can be used again; in bytes. */
 const WORTH_READING = 64 * 1024;
-
-/** How long a caller should wait before it tries again what no upstream could serve, in seconds. */
-const RETRY_SECONDS = 1;
 
 /** Methods whose repetition changes nothing (RFC 9110 §9.2.2), of those that listen allows. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
@@ -185,23 +182,8 @@ export class GeneralExchange implements Exchange, CallListener {
 
   #fail(code: RejectionCode, reason: string | null = null): void {
     this.#upload?.destroy();
-    this.#rejection = this.#rejectionFor(code, reason);
+    this.#rejection = rejectBehindGate(code, this.#permit, reason);
     this.#answerRefusal(this.#rejection);
-  }
-
-  #rejectionFor(code: RejectionCode, reason: string | null): Rejection {
-    if (this.#permit === null) return reject(code);
-    const { credential, client, endpoint, spent } = this.#permit;
-    // The request has counted, so its caller is told where it stands.
-    return reject(code, {
-      reason,
-      credential,
-      client,
-      endpoint: endpoint.name,
-      spent,
-      windowSeconds: endpoint.windowSeconds,
-      retryAfterSeconds: RETRY_SECONDS,
-    });
   }
 
   #answerRefusal(rejection: Rejection): void {

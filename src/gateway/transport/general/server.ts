@@ -178,10 +178,8 @@ export function createGeneralTransport(
       putBefore(server, 'connection', admit);
       // Last, so that a bad certificate of a client is seen before anybody is given its connection.
       if (secure !== null) tls?.attach(secure);
-      // The system may refuse to accept, for want of file descriptors; that ends nothing that is open.
-      server.on('error', (error) => options.onBug(error, null));
       servers.push(server);
-      return listening(server, port, host);
+      return listening(server, port, host, (error) => options.onBug(error, null));
     },
 
     lastCall() {
@@ -246,11 +244,19 @@ function putBefore(
   server.on(connection, (socket: Socket) => doorkeeper(socket, handOver));
 }
 
-function listening(server: Server, port: number, host: string): Promise<AddressInfo> {
+/** @param onError hears of errors once it is bound */
+function listening(
+  server: Server,
+  port: number,
+  host: string,
+  onError: (error: Error) => void,
+): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
+      // The system may refuse to accept, for want of file descriptors; that ends nothing that is open.
+      server.on('error', onError);
       const address = server.address();
       if (address === null || typeof address === 'string') reject(new Error('not a network address'));
       else resolve(address);

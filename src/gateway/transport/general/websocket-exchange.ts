@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import type { Credential } from '../../../domain/token.ts';
-import { type Arrival, type Permit, type Rejection, reject } from '../../decision.ts';
+import { type Arrival, type Permit, type Rejection, reject, rejectBehindGate } from '../../decision.ts';
 import type { Exchange } from '../../exchange.ts';
 import { isLost } from '../../forward/lost.ts';
 import { requestHeaders } from '../../forward/request-headers.ts';
@@ -127,7 +126,7 @@ export class WebSocketExchange implements Exchange {
   #attempt(permit: Permit, left: number, except?: string): void {
     const choice = this.#options.upstreams.choose(this.arrival.path, except);
     if (typeof choice === 'string') {
-      this.refuse(reject(choice, known(permit)));
+      this.refuse(rejectBehindGate(choice, permit));
       return;
     }
     this.#choice = choice;
@@ -180,7 +179,7 @@ export class WebSocketExchange implements Exchange {
     this.#release('failed');
     // A handshake is a GET without a body: what the target has lost, another may be asked.
     if (isLost(code) && left > 0) this.#attempt(permit, left - 1, failed);
-    else this.refuse(reject(code, { ...known(permit), reason }));
+    else this.refuse(rejectBehindGate(code, permit, reason));
   }
 
   #open({ tunnel, upstream }: Switched, headers: readonly string[]): void {
@@ -247,11 +246,6 @@ export class WebSocketExchange implements Exchange {
       ...(this.#tunnel?.passed ?? { bytesIn: 0, bytesOut: 0 }),
     });
   }
-}
-
-/** What a refusal behind the gate knows of the caller. */
-function known({ credential, endpoint }: Permit): { credential: Credential; endpoint: string } {
-  return { credential, endpoint: endpoint.name };
 }
 
 function withoutLength(headers: readonly string[]): string[] {
