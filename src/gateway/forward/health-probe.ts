@@ -5,6 +5,7 @@ export interface ProbeOptions {
   /** Path and query of a GET that a healthy target answers with a status from 200 to 399. */
   readonly path: string;
   readonly everyMs: number;
+  /** For the whole of an answer. */
   readonly timeoutMs: number;
 }
 
@@ -32,8 +33,8 @@ async function isHealthy(target: Target, { path, timeoutMs }: ProbeOptions): Pro
     const { statusCode, body } = await target.pool.request({
       path,
       method: 'GET',
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      // From beginning to end: undici's own times begin anew with each piece of the answer.
+      signal: AbortSignal.timeout(timeoutMs),
     });
     await body.dump();
     return statusCode >= 200 && statusCode < 400;

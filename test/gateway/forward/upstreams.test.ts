@@ -193,6 +193,26 @@ describe('a probed target', () => {
     expect(upstreams.choose('/')).toBe('forward.no-target');
   });
 
+  it('is probed again when the body of an answer does not end', async () => {
+    let seen = 0;
+    const server = createServer((_req, res) => {
+      seen += 1;
+      const drip = setInterval(() => res.write('.'), 20);
+      res.once('close', () => clearInterval(drip));
+    }).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const upstreams = opened({ targets: [origin], probe: { ...probe, timeoutMs: 200 } });
+    await expect
+      .poll(() => {
+        clock.advance(1_000);
+        return seen;
+      })
+      .toBeGreaterThan(1);
+    expect(upstreams.targets()).toMatchObject([{ health: 'up' }]);
+  });
+
   it('is not probed any more when the upstreams are closed', async () => {
     const { state, origin } = await probed();
     const upstreams = createUpstreams([upstream({ targets: [origin], probe })], clock);

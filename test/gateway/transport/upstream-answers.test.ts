@@ -270,6 +270,40 @@ describe('a bug', () => {
     await g.close();
   });
 
+  it('in choosing another target is a 500, and the connection goes on', async () => {
+    const up = await upstream((wire, index) =>
+      index === 0 ? wire.socket.destroy() : answering(ok('fine'))(wire),
+    );
+    const g = await startGateway({ upstreams: [up.origin] });
+    const { choose } = g.upstreams;
+    g.upstreams.choose = (path, except) => {
+      if (except !== undefined) throw new Error('a bug');
+      return choose(path);
+    };
+    const c = await client(g);
+    c.send(request('GET /bug') + request('GET /a', 'Connection: close'));
+    expect(await c.all()).toMatch(/^HTTP\/1\.1 500 [\s\S]*HTTP\/1\.1 200 OK\r\n/);
+    expect(g.bugs).toMatchObject([{ message: 'a bug' }]);
+    expect(g.outcomes[0]).toMatchObject({ decision: 'gateway.bug', status: 500 });
+    expect(g.upstreams.targets()).toMatchObject([{ busy: 0 }]);
+    await g.close();
+  });
+
+  it('behind the head of an answer breaks the answer off, and says nothing of the target', async () => {
+    const up = await upstream(answering(`${answer('Content-Type: text/event-stream', SMALL)}ok`));
+    const g = await startGateway({ upstreams: [up.origin], upstream: { failures: 1 } });
+    g.streams.add = () => {
+      throw new Error('a bug');
+    };
+    const c = await client(g);
+    c.send(request('GET /bug'));
+    expect(await c.all()).not.toMatch(/HTTP\/1\.1 500 /);
+    expect(g.bugs).toMatchObject([{ message: 'a bug' }]);
+    expect(g.outcomes).toMatchObject([{ status: 200, complete: false }]);
+    expect(g.upstreams.targets()).toMatchObject([{ busy: 0, health: 'up' }]);
+    await g.close();
+  });
+
   it('in judging a head is a 500, and the next connection is served', async () => {
     const up = await upstream(answering(ok('fine')));
     const roleOf = headRules(HEAD).roleOf;

@@ -3,8 +3,8 @@ import type { ResponseReader } from './response-reader.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /**
- * Hears what becomes of a request on an upstream connection. After `end`, `failed`, `passedOver` or `cut` it hears nothing
- * more of that request, but for `readOver`.
+ * Hears what becomes of a request on an upstream connection. After `end`, `failed`, `passedOver`, `cut` or `onBug` it hears
+ * nothing more of that request, but for `readOver`.
  */
 export interface AnswerListener {
   /** The connection is open: the request can be written. */
@@ -33,6 +33,7 @@ export interface AnswerListener {
   passedOver(unseen: boolean): void;
   /** The answer broke off behind its head. */
   cut(): void;
+  /** One of these methods has thrown. */
   onBug(bug: unknown): void;
 }
 

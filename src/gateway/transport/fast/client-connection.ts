@@ -21,13 +21,15 @@ export interface ClientOwner {
 
 /** In how many pieces a head may come. */
 const MOST_PIECES = 8;
+/** So much is read ahead of an answer, and then no more. A client that is not read is not seen to go. */
+const MOST_AHEAD = 16 * 1024;
 /** What is so small is read as a whole. */
 const SMALL_BYTES = 1_024;
 /** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
 /**
- * A client's connection: takes its requests one after the other, and reads no further than one. At the first bytes
+ * A client's connection: takes its requests one after the other, and reads little further than one. At the first bytes
  * that are not a plain request it hands the connection over, with these bytes pushed back, and forgets it.
  */
 export class ClientConnection {
@@ -161,8 +163,8 @@ export class ClientConnection {
     const rest = this.bodyLeft > 0 ? this.#takeBody(bytes) : bytes;
     if (rest === null || (this.#sealed && this.#exchange !== null)) return;
     this.#bytes = this.#bytes === null ? rest : Buffer.concat([this.#bytes, rest]);
-    if (this.#exchange !== null) this.socket.pause();
-    else this.#read();
+    if (this.#exchange === null) this.#read();
+    else if (this.#bytes.length > MOST_AHEAD) this.socket.pause();
     if (this.#bytes !== null) this.#bytes = this.#incoming.kept(this.#bytes);
   };
 
@@ -234,7 +236,8 @@ export class ClientConnection {
     this.#bytes = bodyEnd < bytes.length ? bytes.subarray(bodyEnd) : null;
     this.#pieces = 0;
     this.#isFirst = false;
-    if (this.#bytes !== null) this.socket.pause();
+    if (bytes.length - bodyEnd > MOST_AHEAD) this.socket.pause();
+    else this.resume();
     const { credential, forwardedFor, findings } = headers;
     const { peer } = this;
     const requestId = newRequestId();

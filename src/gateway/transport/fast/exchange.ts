@@ -71,14 +71,9 @@ export class FastExchange implements Exchange, AnswerListener {
       this.#settle(false);
       return;
     }
-    try {
-      // A body that has not all come is held to a rate.
-      if (this.#client.bodyLeft > 0) this.#body?.hold(this.#options.limits, this.#options.clock.monotonic());
-      this.#send();
-    } catch (bug) {
-      this.onBug(bug);
-      this.giveUp('gateway.bug');
-    }
+    // A body that has not all come is held to a rate.
+    if (this.#client.bodyLeft > 0) this.#body?.hold(this.#options.limits, this.#options.clock.monotonic());
+    this.#send();
   }
 
   /** Takes more of the body. @returns false when the client should wait until it is resumed */
@@ -99,7 +94,16 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** The request is broken behind its head: its answer says so, or, if that has begun, breaks off. */
   giveUp(code: RejectionCode): void {
-    if (this.#phase === 'answered' || this.#phase === 'over') return;
+    if (this.#phase === 'asked' || this.#phase === 'answering') this.#stop(code);
+  }
+
+  /** Something of ours has thrown: the request ends with it, and the target is not blamed. */
+  onBug(bug: unknown): void {
+    this.#options.onBug(bug, this.arrival.requestId);
+    if (this.#phase !== 'over') this.#stop('gateway.bug');
+  }
+
+  #stop(code: RejectionCode): void {
     this.#attempts.abandon(this);
     if (this.#status > 0) this.#breakOff();
     else this.#fail(code);
@@ -135,8 +139,12 @@ export class FastExchange implements Exchange, AnswerListener {
 
   /** @param except the origin that has just failed */
   #send(except?: string): void {
-    const missing = this.#attempts.begin(this.arrival, this.#headers.contentLength, this, except);
-    if (missing !== null) this.#fail(missing);
+    try {
+      const missing = this.#attempts.begin(this.arrival, this.#headers.contentLength, this, except);
+      if (missing !== null) this.#fail(missing);
+    } catch (bug) {
+      this.onBug(bug);
+    }
   }
 
   opened(connection: UpstreamConnection): void {
@@ -153,7 +161,6 @@ export class FastExchange implements Exchange, AnswerListener {
       if (!complete && flowing) this.#client.resume();
     } catch (bug) {
       this.onBug(bug);
-      this.giveUp('gateway.bug');
     }
   }
 
@@ -227,10 +234,6 @@ export class FastExchange implements Exchange, AnswerListener {
   cut(): void {
     this.#attempts.over('failed');
     this.#breakOff();
-  }
-
-  onBug(bug: unknown): void {
-    this.#options.onBug(bug, this.arrival.requestId);
   }
 
   #fail(code: RejectionCode, reason: string | null = null): void {

@@ -245,8 +245,8 @@ export class UpstreamConnection {
       }
     } catch (bug) {
       listener?.onBug(bug);
-      if (this.#phase === 'busy' && this.#answer.isBeforeBody) this.#fail('gateway.bug', 'answering');
-      else this.#cut();
+      // Whose turn has come meanwhile stood behind it.
+      this.#close((first) => first !== listener && first.passedOver(false));
     }
     this.#isReading = false;
     return !this.#held;
@@ -330,7 +330,7 @@ export class UpstreamConnection {
   }
 
   /** @param tell tells whose turn it is what the end means for it @param unseen as for `passedOver` */
-  #close(tell: (listener: AnswerListener) => void, unseen = false): void {
+  #close(tell: (listener: AnswerListener) => unknown, unseen = false): void {
     const listener = this.#turns.first;
     const behind = this.#turns.takeBehind();
     this.destroy();

@@ -164,6 +164,11 @@ export class GeneralExchange implements Exchange, CallListener {
 
   failed(code: RejectionCode, sent: boolean, reason: string | null): void {
     this.#call = null;
+    // Something of ours has thrown behind the head, and there is nothing left but to break off.
+    if (this.#res.headersSent) {
+      this.#answer.cut();
+      return;
+    }
     const safe = !sent || (this.#upload === null && IDEMPOTENT.has(this.arrival.method));
     if (isLost(code) && safe && this.#triesLeft > 0 && this.#permit !== null) {
       this.#triesLeft -= 1;

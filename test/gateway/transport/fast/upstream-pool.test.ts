@@ -45,7 +45,7 @@ class Listener implements AnswerListener {
     this.#hearLast('cut');
   }
   onBug(bug: unknown): void {
-    this.#hear(String(bug));
+    this.#hearLast(String(bug));
   }
   readOver(): boolean {
     return true;
@@ -169,7 +169,7 @@ describe('a listener that gives up while it is being told', () => {
     await upstream.wires[0]?.parted;
   });
 
-  it('is not told what it throws twice, and those behind it are to ask elsewhere', async () => {
+  it('hears what it throws last, and those behind it are to ask elsewhere', async () => {
     const { connect } = await usedPool(answering(ok('fine')));
     const [one, other] = [new Listener('/a'), new Listener('/b')];
     connect(one);
@@ -178,6 +178,24 @@ describe('a listener that gives up while it is being told', () => {
     };
     connect(other);
     await Promise.all([one.over, other.over]);
-    expect([one.heard, other.heard]).toEqual([['head', 'Error: a bug', 'cut'], ['passed over']]);
+    expect([one.heard, other.heard]).toEqual([['head', 'Error: a bug'], ['passed over']]);
+  });
+
+  it('may throw when its answer is whole: the one whose turn it is then is to ask elsewhere', async () => {
+    const { upstream, connect } = await usedPool(answering(ok('fine')));
+    const all = ['/a', '/b', '/c'].map((path) => new Listener(path));
+    for (const listener of all) {
+      if (listener === all[0]) {
+        listener.end = () => {
+          throw new Error('a bug');
+        };
+      }
+      connect(listener);
+    }
+    await Promise.all(all.map(({ over }) => over));
+    const [first, ...others] = all.map(({ heard }) => heard);
+    expect(first).toEqual(['head', 'fine', 'Error: a bug']);
+    expect(others).toEqual([['passed over'], ['passed over']]);
+    await upstream.wires[0]?.parted;
   });
 });
