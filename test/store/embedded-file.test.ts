@@ -150,6 +150,24 @@ describe('another process that writes to the file', () => {
 });
 
 describe('the embedded store', () => {
+  it('lets requests have their turn between writes, however many there are in a row', async () => {
+    const store = await open();
+    const owner = aUser();
+    const { token } = aToken(owner.id);
+    const writes = [
+      () => store.commit([{ put: 'user', user: owner }]),
+      () => store.record([{ tokenId: token.id, usedAt: MADE_AT }]),
+      () => store.count({ id: 'once', at: MADE_AT, tokens: [{ tokenId: token.id, requests: 1 }] }),
+      () => store.report([]),
+    ];
+    for (const write of writes) {
+      let turns = 0;
+      setImmediate(() => turns++);
+      await write();
+      expect(turns).toBe(1);
+    }
+  });
+
   it('answers at once whether a request is within its limits, with no promise', async () => {
     const { ledger } = await open();
     const endpoint = { name: 'users', max: 1, windowSeconds: 60 };

@@ -27,17 +27,17 @@ async function open(now = MADE_AT): Promise<Store> {
   return store;
 }
 
+const ANY_EVENT = {
+  eventType: 'zone.update',
+  actor: 'system',
+  tokenId: null,
+  targets: [],
+  requestId: null,
+} as const;
+
 describe('the log in one file', () => {
   it('keeps its order when a clock is set back: who follows it misses nothing', async () => {
-    const event = () =>
-      logEvent({
-        eventType: 'zone.update',
-        actor: 'system',
-        tokenId: null,
-        targets: [],
-        requestId: null,
-        now: MADE_AT,
-      });
+    const event = () => logEvent({ ...ANY_EVENT, now: MADE_AT });
     const [first, second] = [event(), event()];
     await (await open(MADE_AT + 60_000)).commit([{ append: 'event', event: first }]);
     const late = await open(MADE_AT);
@@ -46,6 +46,22 @@ describe('the log in one file', () => {
     await late.commit([{ append: 'event', event: second }]);
     const { items } = await late.events({ ...query, after: last?.cursor ?? null });
     expect(items.map(({ event: { uuid } }) => uuid)).toEqual([second.uuid]);
+  });
+
+  it('is purged some events at a time, so that requests get their turn in between', async () => {
+    const store = await open();
+    const event = () => logEvent({ ...ANY_EVENT, now: MADE_AT });
+    await store.commit(Array.from({ length: 3_500 }, () => ({ append: 'event', event: event() })));
+    const query = { by: 'persisted', order: 'ascending', since: null, until: null, after: null } as const;
+    const left = async () => (await store.events({ ...query, limit: 5_000 })).items.length;
+    const seen = [await left()];
+    const purged = store.purgeEventsBefore(MADE_AT + 1).finally(() => seen.push(0));
+    while (seen.at(-1) !== 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(await left());
+    }
+    expect(await purged).toBe(3_500);
+    expect(new Set(seen)).toEqual(new Set([3_500, 2_500, 1_500, 500, 0]));
   });
 });
 

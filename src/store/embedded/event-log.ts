@@ -42,7 +42,9 @@ export class EventLog {
       'published ascending': sql(PAGES['published ascending']),
       'published descending': sql(PAGES['published descending']),
     };
-    this.#purge = sql('DELETE FROM event WHERE published < ?');
+    this.#purge = sql(
+      'DELETE FROM event WHERE sequence IN (SELECT sequence FROM event WHERE published < ? LIMIT ?)',
+    );
     this.#forgetTold = sql('DELETE FROM told WHERE until <= ?');
     this.#tell = sql('INSERT INTO told (key, until) VALUES (?, ?) ON CONFLICT DO NOTHING');
   }
@@ -79,9 +81,9 @@ export class EventLog {
     return { items, more: rows.length > limit };
   }
 
-  /** @returns how many there were */
-  purgeBefore(time: number): number {
-    return Number(this.#purge.run(time).changes);
+  /** Removes at most so many. @returns how many there were */
+  purgeBefore(time: number, most: number): number {
+    return Number(this.#purge.run(time, most).changes);
   }
 }
 

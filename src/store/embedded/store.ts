@@ -1,5 +1,6 @@
 /** The store in one file: nothing to install, one gateway. See docs/store.md. */
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as pause } from 'node:timers/promises';
 import type { LimitLedger } from '../../domain/limit-ledger.ts';
 import { InProcessLedger } from '../../domain/limit-window.ts';
 import { hourOf, type RequestCounts, type TokenRequests } from '../../domain/request-counts.ts';
@@ -38,6 +39,8 @@ export interface EmbeddedStoreOptions {
 }
 
 const BUSY_TIMEOUT_MS = 50;
+/** Events removed in one turn of the event loop at the most: some 10 ms. */
+const PURGED_AT_ONCE = 1_000;
 /** How often to look whether another process has written, as `tollgate apply` does. */
 const LOOK_EVERY_MS = 100;
 
@@ -88,17 +91,18 @@ class EmbeddedStore implements Store {
   }
 
   record(touches: readonly Touch[]): Promise<void> {
-    return this.#ask(() => this.#writer.touch(touches));
+    return this.#write(() => this.#writer.touch(touches));
   }
 
   count(counts: RequestCounts): Promise<void> {
-    return this.#ask(() => this.#writer.count(counts));
+    return this.#write(() => this.#writer.count(counts));
   }
 
   async commit(mutations: readonly Mutation[]): Promise<void> {
     const plan = planCommit(mutations);
     const changes = await this.#ask(() => this.#writer.commit(plan));
     this.#listeners.changed(changes);
+    await pause();
   }
 
   user(id: string): Promise<User | null> {
@@ -202,15 +206,19 @@ class EmbeddedStore implements Store {
   }
 
   report(reports: readonly Report[]): Promise<void> {
-    return this.#ask(() => this.#writer.report(reports));
+    return this.#write(() => this.#writer.report(reports));
   }
 
   events(query: EventQuery): Promise<EventPage> {
     return this.#ask(() => this.#events.page(query));
   }
 
-  purgeEventsBefore(time: number): Promise<number> {
-    return this.#ask(() => this.#writer.purgeEventsBefore(time));
+  async purgeEventsBefore(time: number): Promise<number> {
+    for (let purged = 0; ; ) {
+      const some = await this.#write(() => this.#writer.purgeEventsBefore(time, PURGED_AT_ONCE));
+      purged += some;
+      if (some < PURGED_AT_ONCE) return purged;
+    }
   }
 
   async trouble(): Promise<string | null> {
@@ -248,6 +256,16 @@ class EmbeddedStore implements Store {
     } catch {
       return null;
     }
+  }
+
+  /**
+   * Writes, and then lets everybody else have a turn of the event loop: nothing here waits for anything, so whoever writes
+   * much in a row would hold all requests up.
+   */
+  async #write<T>(run: () => T): Promise<T> {
+    const written = await this.#ask(run);
+    await pause();
+    return written;
   }
 
   async #ask<T>(run: () => T): Promise<T> {

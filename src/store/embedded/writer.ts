@@ -140,9 +140,9 @@ export class Writer {
     inTransaction(this.#database, () => this.#events.report(reports, this.#clock.now()));
   }
 
-  /** @returns how many events there were */
-  purgeEventsBefore(time: number): number {
-    return inTransaction(this.#database, () => this.#events.purgeBefore(time));
+  /** Removes at most so many events. @returns how many there were */
+  purgeEventsBefore(time: number, most: number): number {
+    return inTransaction(this.#database, () => this.#events.purgeBefore(time, most));
   }
 
   #holds(precondition: Precondition): boolean {
