@@ -41,8 +41,8 @@ export interface Control {
   listen(port: number, host: string): Promise<AddressInfo>;
   /** Goes by another configuration from the next request on. What needs a restart must be as it was. */
   adopt(config: Config): void;
-  /** Lets requests under way end, and writes what waits. */
-  stop(): Promise<void>;
+  /** Lets requests under way end within the time, in milliseconds, and writes what waits. */
+  stop(graceMs: number): Promise<void>;
 }
 
 /**
@@ -119,8 +119,8 @@ export async function assembleControl(
     adopt(next) {
       rules = rulesOf(next, store);
     },
-    async stop() {
-      await server.close();
+    async stop(graceMs) {
+      await server.close(graceMs);
       await sweeper.close();
       identity.stop();
       await rateLimit.close();

@@ -18,7 +18,18 @@ export interface WelcomeFacts {
 const url = ({ address, family, port }: AddressInfo, tls: boolean) =>
   `${tls ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 
-/** What the person at the terminal reads at the start: where things are, and, once, the secrets that were made. */
+/** The secret that was made for the first administrator, for the person at the terminal; nothing where it was given. */
+export function secretsShown({ administratorSecret }: Bootstrapped): string {
+  if (administratorSecret === null) return '';
+  return [
+    'The store held no administrator, so one was made. This is its token, shown now and never again:',
+    '',
+    `  ${administratorSecret}`,
+    '\n',
+  ].join('\n');
+}
+
+/** What the person at the terminal reads when all is up: where things are and, where tokens were made, how to try them. */
 export function welcome({ proxy, admin, metrics, speaksTls, made, headerScheme }: WelcomeFacts): string {
   const places = [
     ...(proxy === null ? [] : [`Tollgate is listening on ${url(proxy, speaksTls('proxy'))}`]),
@@ -26,14 +37,6 @@ export function welcome({ proxy, admin, metrics, speaksTls, made, headerScheme }
     `metrics and health are on ${url(metrics, speaksTls('metrics'))}.`,
   ].join('; ');
   const lines = [places.charAt(0).toUpperCase() + places.slice(1)];
-  if (made?.administratorSecret != null) {
-    lines.push(
-      '',
-      'The store held no administrator, so one was made. This is its token, shown now and never again:',
-      '',
-      `  ${made.administratorSecret}`,
-    );
-  }
   if (made?.administratorSecret != null && headerScheme !== null) {
     if (proxy !== null && made.demoSecret !== null) {
       lines.push(

@@ -37,8 +37,8 @@ export interface ControlServerOptions extends RoutingParts {
 export interface ControlServer {
   /** @param port 0 takes any free one */
   listen(port: number, host: string): Promise<AddressInfo>;
-  /** Lets requests under way end, then closes connections. */
-  close(): Promise<void>;
+  /** Lets requests under way end within the time, in milliseconds, then closes connections. */
+  close(graceMs: number): Promise<void>;
 }
 
 /** Longest parameter in a path: a login with every character escaped. */
@@ -91,7 +91,12 @@ export function createControlServer(options: ControlServerOptions): ControlServe
       if (address === null || typeof address === 'string') throw new Error('not a network address');
       return address;
     },
-    close: () => app.close(),
+    async close(graceMs) {
+      // Node looks after slow clients no more once it closes: one that never ends its request would hold it for ever.
+      const cancel = options.clock.after(graceMs, () => app.server.closeAllConnections());
+      await app.close();
+      cancel();
+    },
   };
 }
 

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -22,13 +23,17 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function start(role: ServeRole, env: Record<string, string> = { TOLLGATE_BOOTSTRAP_TOKEN: SECRET }) {
+async function start(
+  role: ServeRole,
+  env: Record<string, string> = { TOLLGATE_BOOTSTRAP_TOKEN: SECRET },
+  listen: Record<string, string> = {},
+) {
   const file = join(folder, 'tollgate.yaml');
   writeFileSync(
     file,
     `
     store: { kind: embedded, path: ${join(folder, 'tollgate.db')} }
-    listen: { proxy: 127.0.0.1:0, admin: 127.0.0.1:0, metrics: 127.0.0.1:0 }
+    listen: ${JSON.stringify({ proxy: '127.0.0.1:0', admin: '127.0.0.1:0', metrics: '127.0.0.1:0', ...listen })}
     forward: { upstreams: [{ name: echo, targets: ["builtin:echo"], paths: [/] }] }
     log: { level: silent }
     `,
@@ -105,5 +110,43 @@ describe('tollgate serve', () => {
     expect(await use()).toBe(200);
     await manage('DELETE', `/api/v1/api-tokens/${id}`);
     expect(await use()).toBe(401);
+  });
+
+  it.each(['proxy', 'admin', 'metrics'])(
+    'where the address of listen.%s is taken, says so, and has shown the secret that it made',
+    async (listener) => {
+      const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const taken = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+      await expect(start('all', {}, { [listener]: taken })).rejects.toThrow(
+        `listen.${listener}: ${taken} is taken by another process: end that, or give another address`,
+      );
+      other.close();
+      const [secret = ''] = /tg_\S+/.exec(shown) ?? [];
+      shown = '';
+      const { admin } = await start('control', {});
+      expect(shown).not.toContain('tg_');
+      const asked = fetch(at(admin, '/api/v1/users/me'), { headers: { authorization: `SSWS ${secret}` } });
+      expect((await asked).status).toBe(200);
+    },
+  );
+
+  it('stops in time though a client of the management API never ends its request', async () => {
+    const { admin, stop } = await start('control', undefined, { drainTimeout: '100ms' });
+    const client = connect(admin?.port ?? 0, '127.0.0.1');
+    client.on('error', () => {});
+    const gone = once(client, 'close');
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHo');
+    // The first is answered, so the second has begun.
+    await once(client, 'data');
+    await stop();
+    await gone;
+  });
+
+  it('puts no configuration in force any more once it is told to stop', async () => {
+    const { reload, stop } = await start('all');
+    const stopped = stop();
+    expect(await reload()).toEqual({ applied: false, problems: ['it is being stopped'] });
+    await stopped;
   });
 });

@@ -89,7 +89,7 @@ export async function startControlPlane(
     admin: await person(['SUPER_ADMIN']),
     person,
     async close() {
-      await control.stop();
+      await control.stop(0);
       await store.close();
     },
   };

@@ -207,7 +207,7 @@ describe('a primary', () => {
   it('does not start where its workers cannot, and says why', async () => {
     const refused = start('d:', new URL(origin).host);
     expect(await refused.ended).toBe(1);
-    expect(refused.output).toContain('EADDRINUSE');
+    expect(refused.output).toContain('listen.proxy: ');
     expect(refused.output).toContain('A worker ended before it was ready');
   });
 });
