@@ -31,6 +31,15 @@ const SWITCHES: readonly (readonly string[])[] = [
   ['--set', 'nameOverride=gate,config.workers=8,config.limit.gateways=3'],
 ];
 
+const TLS_ON_METRICS = [
+  '-f',
+  LEAST,
+  '--set',
+  'config.listen.tls.certificates={/t/tls.crt},config.listen.tls.keys={/t/tls.key}',
+  '--set',
+  'config.listen.tls.listeners={proxy,metrics},monitoring.serviceMonitor.enabled=true',
+];
+
 const named = (resources: readonly Resource[], kind: string, name: string) => {
   const found = resources.find((each) => each.kind === kind && each.metadata.name === name);
   if (found === undefined) throw new Error(`no ${kind} ${name}`);
@@ -53,6 +62,9 @@ interface Deployment extends Resource {
           readonly args: readonly string[];
           readonly env: readonly { readonly name: string; readonly valueFrom: object }[];
           readonly securityContext: object;
+          readonly livenessProbe: { readonly httpGet: { readonly scheme: string } };
+          readonly readinessProbe: { readonly httpGet: { readonly scheme: string } };
+          readonly startupProbe: { readonly httpGet: { readonly scheme: string } };
           readonly lifecycle: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
         }[];
       };
@@ -102,6 +114,18 @@ describe.skipIf(helm === null)('the chart (needs helm: test/helm/install-tools.s
       [['-f', LEAST, '--set', 'gateway.ingress.enabled=true'], /name at least one host/],
       [['-f', LEAST, '--set', 'gateway.httpRoute.enabled=true'], /name at least one Gateway/],
       [['-f', LEAST, '--kube-version', '1.29.0'], /kubeVersion/],
+      [
+        ['-f', LEAST, '--set', 'config.listen.drainTimeout=5m'],
+        /gateway\.terminationGracePeriodSeconds: must be more than 305/,
+      ],
+      [
+        ['-f', LEAST, '--set', 'config.listen.drainTimeout=10s,control.terminationGracePeriodSeconds=15'],
+        /control\.terminationGracePeriodSeconds: must be more than 15/,
+      ],
+      [
+        [...TLS_ON_METRICS, '--set', 'config.listen.tls.clientCertificates=required'],
+        /the kubelet's probes show no certificate/,
+      ],
     ];
     for (const [args, words] of refusals) expect(() => render(...args), args.join(' ')).toThrow(words);
   });
@@ -183,11 +207,43 @@ describe.skipIf(helm === null)('the chart (needs helm: test/helm/install-tools.s
     expect(gateways('--set', 'config.limit.gateways=5')).toBe(5);
   });
 
+  it('asks port 9090 over TLS where the configuration makes it speak TLS, and plainly elsewhere', () => {
+    const schemes = (...args: readonly string[]) => {
+      const resources = render(...args);
+      const [container] = deployment(resources, 'r-tollgate-gateway').spec.template.spec.containers;
+      const { livenessProbe, readinessProbe, startupProbe } = container ?? {};
+      const probes = [livenessProbe, readinessProbe, startupProbe].map((probe) => probe?.httpGet.scheme);
+      const monitor = resources.find(({ kind }) => kind === 'ServiceMonitor')?.['spec'] ?? null;
+      return { probes, monitor };
+    };
+    const monitor = { endpoints: [expect.objectContaining({ scheme: 'https' })] };
+    const secure = { probes: ['HTTPS', 'HTTPS', 'HTTPS'], monitor: expect.objectContaining(monitor) };
+    const plain = { probes: ['HTTP', 'HTTP', 'HTTP'] };
+    expect(schemes(...TLS_ON_METRICS)).toEqual(secure);
+    expect(schemes('-f', LEAST)).toMatchObject(plain);
+    expect(schemes(...TLS_ON_METRICS, '--set', 'config.listen.tls.listeners={proxy,admin}')).toMatchObject(
+      plain,
+    );
+  });
+
+  it('says of the store all that a configuration can say', () => {
+    const identity = '01234567-89ab-cdef-0123-456789abcdef';
+    const more = `redis.url=rediss://r:6379,redis.identity=${identity},redis.durability.replicas=1,redis.tls.ca=/t/ca.crt`;
+    const env = { TOLLGATE_REDIS_URL: 'rediss://r:6379' };
+    expect(configOf(render('-f', LEAST, '--set', more), 'r-tollgate', env).store).toMatchObject({
+      identity,
+      durability: { replicas: 1, file: 'auto' },
+      tls: { ca: '/t/ca.crt' },
+    });
+  });
+
   it('leaves the number of gateways to the autoscaler where there is one', () => {
     expect(deployment(render('-f', LEAST), 'r-tollgate-gateway').spec.replicas).toBeUndefined();
     const fixed = render('-f', LEAST, '--set', 'gateway.autoscaling.enabled=false,gateway.replicas=4');
     expect(deployment(fixed, 'r-tollgate-gateway').spec.replicas).toBe(4);
     expect(fixed.some(({ kind }) => kind === 'HorizontalPodAutoscaler')).toBe(false);
+    const none = render('-f', LEAST, '--set', 'gateway.autoscaling.enabled=false,gateway.replicas=0');
+    expect(deployment(none, 'r-tollgate-gateway').spec.replicas).toBe(0);
   });
 
   it('gives a Pod more time to stop than the sleep and the drain take', () => {

@@ -5,6 +5,8 @@ and number, and replicas (null where an autoscaler decides).
 {{- define "tollgate.deployment" -}}
 {{- $root := .root -}}
 {{- $values := .values -}}
+{{- include "tollgate.checkGrace" (dict "root" $root "plane" .plane "values" $values) -}}
+{{- $scheme := include "tollgate.metricsScheme" $root -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -13,8 +15,8 @@ metadata:
     {{- include "tollgate.labels" $root | nindent 4 }}
     app.kubernetes.io/component: {{ .plane }}
 spec:
-  {{- with .replicas }}
-  replicas: {{ . }}
+  {{- if not (kindIs "invalid" .replicas) }}
+  replicas: {{ .replicas }}
   {{- end }}
   revisionHistoryLimit: 3
   strategy:
@@ -71,16 +73,16 @@ spec:
             - { name: {{ .port }}, containerPort: {{ .number }}, protocol: TCP }
             - { name: metrics, containerPort: 9090, protocol: TCP }
           startupProbe:
-            httpGet: { path: /livez, port: metrics }
+            httpGet: { path: /livez, port: metrics, scheme: {{ $scheme }} }
             periodSeconds: 1
             failureThreshold: 60
           livenessProbe:
-            httpGet: { path: /livez, port: metrics }
+            httpGet: { path: /livez, port: metrics, scheme: {{ $scheme }} }
             periodSeconds: 10
             timeoutSeconds: 3
             failureThreshold: 3
           readinessProbe:
-            httpGet: { path: /readyz, port: metrics }
+            httpGet: { path: /readyz, port: metrics, scheme: {{ $scheme }} }
             periodSeconds: 2
             timeoutSeconds: 2
             failureThreshold: 1
