@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { type Mutation, StoreAway } from '../../src/domain/store.ts';
 import { planCommit } from '../../src/store/commit-plan.ts';
 import { Committer } from '../../src/store/redis/commit.ts';
+import { SEAL, WRITE_PART } from '../../src/store/redis/commit-scripts.ts';
 import { Connection } from '../../src/store/redis/connection.ts';
 import { ANSWERED, DurableCommits } from '../../src/store/redis/durable-commits.ts';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
 import type { Script } from '../../src/store/redis/script.ts';
-import { SEAL, WRITE_PART } from '../../src/store/redis/write-scripts.ts';
 import { aToken, aZone } from '../support/records.ts';
 import { aServer, open, rawClient } from './redis-bench.ts';
 

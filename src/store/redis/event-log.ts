@@ -2,10 +2,9 @@ import type { EventPage, EventQuery, Report } from '../../domain/store.ts';
 import { eventFrom, jsonText } from '../records.ts';
 import type { Commands } from './client.ts';
 import type { Connection } from './connection.ts';
-import { EVENTS_PUBLISHED } from './read-scripts.ts';
+import { EVENTS_PUBLISHED, PURGE_EVENTS, REPORT } from './event-scripts.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { type KeyName, managementKey, type Script } from './script.ts';
-import { PURGE_EVENTS, REPORT } from './write-scripts.ts';
 
 /** Events removed by one script at the most, so that it blocks Redis for a few milliseconds only. */
 const PURGED_AT_ONCE = 500;

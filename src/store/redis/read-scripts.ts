@@ -120,57 +120,6 @@ end
 return found`,
 );
 
-/**
- * A page of events in the order in which they happened. ARGV: the bounds of the entries, in the order of reading;
- * `REV` or the empty string; how many. Answers with entry and record in turn.
- */
-export const EVENTS_PUBLISHED = script(
-  ['events', 'eventTimes'],
-  `
-local entries
-if ARGV[3] == 'REV' then
-  entries = redis.call('ZRANGE', eventTimes, ARGV[1], ARGV[2], 'BYLEX', 'REV', 'LIMIT', 0, ARGV[4])
-else
-  entries = redis.call('ZRANGE', eventTimes, ARGV[1], ARGV[2], 'BYLEX', 'LIMIT', 0, ARGV[4])
-end
-local found = {}
-for _, entry in ipairs(entries) do
-  local ms, sequence = string.match(entry, '_0*(%d+)_0*(%d+)$')
-  local id = ms .. '-' .. sequence
-  local stored = redis.call('XRANGE', events, id, id)[1]
-  if stored then
-    found[#found + 1] = entry
-    found[#found + 1] = stored[2][2]
-  end
-end
-return found`,
-);
-
-/** KEYS: the sets of some hours. ARGV: how many tokens. Answers with token ids and their requests in turn, the busiest first. */
-export const BUSIEST_TOKENS = script(
-  [],
-  `
-local sums, ids = {}, {}
-for _, hour in ipairs(KEYS) do
-  local entries = redis.call('ZRANGE', hour, 0, -1, 'WITHSCORES')
-  for i = 1, #entries, 2 do
-    local id = entries[i]
-    if not sums[id] then ids[#ids + 1] = id end
-    sums[id] = (sums[id] or 0) + tonumber(entries[i + 1])
-  end
-end
-table.sort(ids, function(a, b)
-  if sums[a] ~= sums[b] then return sums[a] > sums[b] end
-  return a < b
-end)
-local found = {}
-for i = 1, math.min(#ids, tonumber(ARGV[1])) do
-  found[#found + 1] = ids[i]
-  found[#found + 1] = sums[ids[i]]
-end
-return found`,
-);
-
 /** ARGV: login keys. Answers in their order. */
 export const USERS_BY_LOGIN = script(
   ['userLogins', 'user'],

@@ -9,10 +9,9 @@ import {
 } from '../../domain/request-counts.ts';
 import { jsonText } from '../records.ts';
 import type { Connection } from './connection.ts';
-import { BUSIEST_TOKENS } from './read-scripts.ts';
 import { listFrom, textFrom } from './reply.ts';
 import { managementKey } from './script.ts';
-import { COUNT } from './write-scripts.ts';
+import { BUSIEST_TOKENS, COUNT } from './usage-scripts.ts';
 
 /** A set is kept from its last count on, by the server's own clock: whoever counts may have another. */
 const KEPT_MS = (HOURS_KEPT + 1) * HOUR_MS;

@@ -1,5 +1,4 @@
 /** The store in Redis or Valkey: the way to more than one gateway. See docs/store.md. */
-import type { Redis } from 'ioredis';
 import { LeasedLedger } from '../../domain/leased-ledger.ts';
 import { LeasedSlots } from '../../domain/leased-slots.ts';
 import type { RequestCounts, TokenRequests } from '../../domain/request-counts.ts';
@@ -22,23 +21,23 @@ import { conflict, planCommit, unmet } from '../commit-plan.ts';
 import { Listeners } from '../listeners.ts';
 import { pageOf } from '../page.ts';
 import { agentFrom, credentialFrom, jsonText, loginKey, shareFrom, userFrom, zoneFrom } from '../records.ts';
-import { type ConnectionOptions, placeOf, reasonOf } from './client.ts';
+import type { ConnectionOptions } from './client.ts';
 import { Committer } from './commit.ts';
 import { Connection, type OnLog } from './connection.ts';
 import { ANSWERED, type Durability, DurableCommits } from './durable-commits.ts';
 import { EventLog } from './event-log.ts';
-import { type FitnessFinding, judgeFitness, type ServerFacts } from './fitness.ts';
+import type { FitnessFinding } from './fitness.ts';
+import { Health } from './health.ts';
 import { RedisLeaseSource } from './lease-source.ts';
 import * as reads from './read-scripts.ts';
 import { listFrom, standingFrom, storedCredentialFrom, textFrom } from './reply.ts';
 import { RequestHours } from './request-hours.ts';
 import { managementKey, type Script } from './script.ts';
 import { ServerClock, timeFrom } from './server-clock.ts';
-import { askAllFacts, askFacts, type Wanted } from './server-facts.ts';
 import { RedisSlotSource } from './slot-source.ts';
 import { Subscription } from './subscription.ts';
 import { credentialOrNull, TokenLookUps } from './token-look-ups.ts';
-import { TOUCH } from './write-scripts.ts';
+import { TOUCH } from './usage-scripts.ts';
 
 export interface RedisStoreOptions extends ConnectionOptions {
   readonly clock: Clock;
@@ -79,10 +78,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<RedisS
 class ConnectedStore implements RedisStore {
   readonly ledger: LeasedLedger;
   readonly slots: LeasedSlots;
-  readonly #options: RedisStoreOptions;
+  readonly #prefix: string;
   readonly #connection: Connection;
   readonly #serverClock: ServerClock;
   readonly #subscription: Subscription;
+  readonly #health: Health;
   readonly #durable: DurableCommits;
   readonly #committer: Committer;
   readonly #events: EventLog;
@@ -92,13 +92,15 @@ class ConnectedStore implements RedisStore {
 
   constructor(options: RedisStoreOptions) {
     const { prefix, clock, onLog = () => {}, durability = ANSWERED } = options;
-    this.#options = options;
+    this.#prefix = prefix;
     this.#connection = new Connection(options, onLog);
     const time = () => this.#connection.run(reads.TIME, [managementKey(prefix, 'version')], []);
     this.#serverClock = new ServerClock(clock, async () => timeFrom(listFrom(await time())));
     const subscribed = { ...options, vouchEveryMs: options.vouchEveryMs ?? VOUCH_EVERY_MS };
     const standing = async () => standingFrom(await this.#run(reads.STANDING));
     this.#subscription = new Subscription(subscribed, this.#listeners, clock, this.#serverClock, standing);
+    const needsWaitaof = durability.file === 'required';
+    this.#health = new Health(this.#connection, this.#subscription, clock, options.url, needsWaitaof);
     this.#durable = new DurableCommits(this.#connection, { ...options, durability }, onLog);
     this.#committer = new Committer(this.#connection, this.#durable, prefix);
     this.ledger = new LeasedLedger(new RedisLeaseSource(this.#connection, prefix), clock, setImmediate);
@@ -269,20 +271,11 @@ class ConnectedStore implements RedisStore {
   }
 
   fitness(): Promise<readonly FitnessFinding[]> {
-    return this.#judge((server, wanted) => askAllFacts(server, wanted, this.#options.clock));
+    return this.#health.fitness();
   }
 
-  async trouble(): Promise<string | null> {
-    try {
-      const { partProblem } = this.#connection;
-      if (partProblem !== null) return partProblem;
-      const [first] = (await this.#judge(askFacts)).filter(({ severity }) => severity === 'unfit');
-      if (first !== undefined) return `Redis at ${this.#connection.address} is not fit: ${first.line}`;
-      const { problem } = this.#subscription;
-      return problem && `Changes do not arrive from Redis at ${this.#connection.address}: ${problem}`;
-    } catch (error) {
-      return reasonOf(error);
-    }
+  trouble(): Promise<string | null> {
+    return this.#health.trouble();
   }
 
   async close(): Promise<void> {
@@ -292,23 +285,8 @@ class ConnectedStore implements RedisStore {
     this.#connection.close();
   }
 
-  /** Judges each server that takes writes; in a cluster each line says of which it speaks. */
-  async #judge(
-    ask: (server: Redis, wanted: Wanted) => Promise<ServerFacts>,
-  ): Promise<readonly FitnessFinding[]> {
-    const { kind } = placeOf(this.#options);
-    const wanted = { kind, needsWaitaof: this.#options.durability?.file === 'required' };
-    const servers = this.#connection.servers();
-    const facts = await this.#connection.ask(() => Promise.all(servers.map((server) => ask(server, wanted))));
-    return facts.flatMap((each, i) => {
-      const { host, port } = servers[i]?.options ?? {};
-      const whose = kind === 'cluster' ? `${host}:${port}: ` : '';
-      return judgeFitness(each).map(({ severity, line }) => ({ severity, line: `${whose}${line}` }));
-    });
-  }
-
   #run(script: Script, ...args: (string | number)[]): Promise<unknown> {
-    const keys = script.keys.map((name) => managementKey(this.#options.prefix, name));
+    const keys = script.keys.map((name) => managementKey(this.#prefix, name));
     return this.#connection.run(script, keys, args);
   }
 
