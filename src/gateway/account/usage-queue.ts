@@ -29,6 +29,9 @@ interface Use {
   requests: number;
 }
 
+/** Shared by all tokens that were used once: of very many tokens most come once. */
+const ONCE: Use = Object.freeze({ requests: 1 });
+
 /** An interval that is over. */
 interface Interval {
   /** Milliseconds since the epoch. */
@@ -49,8 +52,13 @@ export class UsageQueue {
   readonly #sink: UsageSink;
   readonly #clock: Clock;
   readonly #options: UsageQueueOptions;
-  /** Last use by token id, to be written. */
+  /**
+   * Last use by token id, to be written: milliseconds since `#waitingSince`. V8 keeps small whole numbers in the table
+   * itself; a time of day would be an object for each token.
+   */
   readonly #waiting: PartedMap<number>;
+  /** When the first of them came: milliseconds since the epoch. */
+  #waitingSince = 0;
   /** Tokens noted in this interval, which need no second write in it, by id. */
   #noted: PartedMap<Use>;
   /** Intervals that are over, the first of which is being written. */
@@ -94,7 +102,8 @@ export class UsageQueue {
     const { touchEvery, size } = this.#options;
     const use = this.#noted.get(token.id);
     if (use !== undefined) {
-      use.requests++;
+      if (use === ONCE) this.#noted.set(token.id, { requests: 2 });
+      else use.requests++;
       if (token.windowSeconds * 1000 >= touchEvery * SHORT_WINDOW_INTERVALS) return;
     }
     if (this.#waiting.size >= size && !this.#waiting.has(token.id)) {
@@ -103,9 +112,11 @@ export class UsageQueue {
     }
     if (use === undefined) {
       if (this.#noted.size >= size) this.#endInterval();
-      this.#noted.set(token.id, { requests: 1 });
+      this.#noted.set(token.id, ONCE);
     }
-    this.#waiting.set(token.id, this.#clock.now());
+    const now = this.#clock.now();
+    if (this.#waiting.size === 0) this.#waitingSince = now;
+    this.#waiting.set(token.id, now - this.#waitingSince);
   }
 
   /** Writes all that waits. Rejects with StoreAway when the store does not take it; it then waits on. */
@@ -170,14 +181,14 @@ export class UsageQueue {
   async #writeTouches(): Promise<void> {
     while (this.#waiting.size > 0) {
       const batch: Touch[] = [];
-      for (const [tokenId, usedAt] of this.#waiting) {
-        batch.push({ tokenId, usedAt });
+      for (const [tokenId, usedMs] of this.#waiting) {
+        batch.push({ tokenId, usedAt: this.#waitingSince + usedMs });
         if (batch.length === BATCH) break;
       }
       await this.#sink.record(batch);
       // A use noted while the write was under way is a later one: it stays.
       for (const { tokenId, usedAt } of batch) {
-        if (this.#waiting.get(tokenId) === usedAt) this.#waiting.delete(tokenId);
+        if (this.#waiting.get(tokenId) === usedAt - this.#waitingSince) this.#waiting.delete(tokenId);
       }
     }
   }
