@@ -29,7 +29,11 @@ export class EndpointLeases {
   /** That the endpoint's own budget has run out, whichever token asks. */
   refusal: Refusal | null = null;
   readonly #clock: Clock;
-  readonly #byToken = new PartedMap<Holding>(TOKENS);
+  /**
+   * Of a token that came once only when that was, in whole monotonic milliseconds: where very many tokens come and do not
+   * come again, there is nothing more to know, and a holding would live just long enough to cost V8 most.
+   */
+  readonly #byToken = new PartedMap<Holding | number>(TOKENS);
   /** Where `forget` goes on. */
   #looks = this.#byToken[Symbol.iterator]();
   /** Tokens that may soon be spent from again, those first that were not looked at for longest. */
@@ -54,11 +58,10 @@ export class EndpointLeases {
   }
 
   holdingOf(spend: Spend): Holding {
-    let holding = this.#byToken.get(spend.tokenId);
-    if (holding === undefined) {
-      holding = new Holding(spend);
-      this.#byToken.set(spend.tokenId, holding);
-    }
+    const known = this.#byToken.get(spend.tokenId);
+    if (typeof known === 'object') return known;
+    const holding = new Holding(spend, known ?? null);
+    this.#byToken.set(spend.tokenId, holding);
     return holding;
   }
 
@@ -135,12 +138,18 @@ export class EndpointLeases {
         this.#looks = this.#byToken[Symbol.iterator]();
         return;
       }
-      const [tokenId, holding] = value;
-      const idle = holding.lease === null && !holding.asking && holding.askedAt < before;
-      if (!idle || holding.refusal?.isInWindow(this.#clock)) continue;
-      this.#byToken.delete(tokenId);
-      this.#inDemand.delete(holding);
+      const [tokenId, known] = value;
+      if (typeof known === 'number') {
+        if (known < before) this.#byToken.delete(tokenId);
+      } else if (this.#isIdle(known, before)) {
+        this.#byToken.delete(tokenId);
+        this.#inDemand.delete(known);
+      }
     }
+  }
+
+  #isIdle({ lease, asking, askedAt, refusal }: Holding, before: number): boolean {
+    return lease === null && !asking && askedAt < before && refusal?.isInWindow(this.#clock) !== true;
   }
 
   /** Adds tokens whose leases run low, as many as one question has room for. Looks at no more tokens than two have. */
@@ -151,7 +160,10 @@ export class EndpointLeases {
       looks -= 1;
       this.#inDemand.delete(holding);
       const low = holding.isLow(this.#clock);
-      if (low && !holding.isInDemand(now)) continue;
+      if (low && !holding.isInDemand(now)) {
+        if (holding.cameOnce) this.#byToken.set(holding.tokenId, Math.floor(holding.askedAt));
+        continue;
+      }
       // Behind all others: the next look is at those.
       this.#inDemand.add(holding);
       if (!low) continue;

@@ -47,9 +47,22 @@ export class Holding {
   /** Whether the last grant had more than those needed who waited. */
   #isLeased = false;
 
-  constructor(spend: Spend) {
+  /** @param cameAt when the token came for the first time, if `cameOnce` was true of what was held of it then */
+  constructor(spend: Spend, cameAt: number | null = null) {
     this.tokenId = spend.tokenId;
     this.limits = spend;
+    if (cameAt === null) return;
+    this.askedAt = cameAt;
+    this.#spentSince = 1;
+    this.#sizeBefore = 1;
+  }
+
+  /** Whether nothing is known of the token but when it was asked for: it came once, and was granted that one request. */
+  get cameOnce(): boolean {
+    const isQuiet = this.lease === null && this.refusal === null && !this.asking && this.waiters.length === 0;
+    const { perMs, overMs } = this.#rate;
+    const isNew = perMs === 0 && overMs === 0 && !this.#isLeased && this.lateAnswers === 0;
+    return isQuiet && isNew && this.#spentSince === 1 && this.#sizeBefore === 1;
   }
 
   /** What to ask for: for those that wait, and what is likely to be spent soon. Begins to measure anew. */
