@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { type ApplyFile, openApplyFile } from '../config/apply-file/apply-file.ts';
 import { type Config, ConfigError, loadConfig, type Problem, problemLine } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
@@ -16,9 +15,6 @@ import { unchangedSince } from './apply/unchanged-since.ts';
 import type { Output } from './config-check.ts';
 import { openStore } from './open-store.ts';
 import { loadStoreTls } from './tls-files.ts';
-
-/** SQLite's name for a database that is no file. */
-const IN_MEMORY = ':memory:';
 
 /** A command can wait longer for a busy store than a request can, in milliseconds. */
 const STORE_PATIENCE_MS = 10_000;
@@ -75,13 +71,11 @@ function open(
   out: Output,
 ): Promise<Store> {
   const log = createLog('warn', { write: (line) => out.write(line) });
-  if (store.kind === 'redis') {
-    const commandTimeout = Math.max(store.commandTimeout, STORE_PATIENCE_MS);
-    return openStore({ ...store, commandTimeout }, clock, log, { tls });
-  }
-  // Opening would make the file, and a dry run makes nothing: a store that is not there is an empty one.
-  const path = dryRun && !existsSync(store.path) ? IN_MEMORY : store.path;
-  return openStore({ ...store, path }, clock, log, { busyTimeoutMs: STORE_PATIENCE_MS });
+  // A dry run makes nothing, and opening would make the file, or begin the data of Redis.
+  const options = { tls, onlyLooks: dryRun, busyTimeoutMs: STORE_PATIENCE_MS };
+  if (store.kind === 'embedded') return openStore(store, clock, log, options);
+  const commandTimeout = Math.max(store.commandTimeout, STORE_PATIENCE_MS);
+  return openStore({ ...store, commandTimeout }, clock, log, options);
 }
 
 function rulesOf({ resolve, endpoints }: Config, env: Environment, clock: Clock): Rules {

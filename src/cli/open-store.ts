@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Management, Store } from '../domain/store.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -10,7 +11,12 @@ export interface OpenStoreOptions extends Pick<EmbeddedStoreOptions, 'busyTimeou
   readonly tls?: RedisTls;
   /** For how long who listens believes what was read, in milliseconds: Redis is asked often enough to vouch for it meanwhile. */
   readonly freshFor?: number;
+  /** Whether nothing is to be made: a store that is not there is read as an empty one. */
+  readonly onlyLooks?: boolean;
 }
+
+/** SQLite's name for a database that is no file. */
+const IN_MEMORY = ':memory:';
 
 const VOUCH_EVERY_MS_MAX = 1_000;
 const VOUCH_EVERY_MS_MIN = 100;
@@ -31,11 +37,11 @@ export async function openStore(
   store: Config['store'],
   clock: Clock,
   log: Logger,
-  { tls = {}, freshFor, ...patience }: OpenStoreOptions = {},
+  { tls = {}, freshFor, onlyLooks = false, ...patience }: OpenStoreOptions = {},
 ): Promise<Store> {
   if (store.kind === 'embedded') {
-    const { openEmbeddedStore } = await import('../store/embedded/store.ts');
-    return openEmbeddedStore({ path: store.path, clock, ...patience });
+    const path = onlyLooks && !existsSync(store.path) ? IN_MEMORY : store.path;
+    return openEmbedded({ path, clock, ...patience });
   }
   const { openRedisStore } = await import('../store/redis/store.ts');
   const { file, replicas, timeout: timeoutMs } = store.durability;
@@ -43,6 +49,7 @@ export async function openStore(
     url: store.url,
     prefix: store.prefix,
     identity: store.identity,
+    onlyLooks,
     commandTimeoutMs: store.commandTimeout,
     durability: { file, replicas, timeoutMs },
     tls,
@@ -55,9 +62,18 @@ export async function openStore(
     await opened.close();
     throw new Error(`The store cannot be used: ${trouble}`);
   }
+  if (opened.identity === null) {
+    await opened.close();
+    return openEmbedded({ path: IN_MEMORY, clock });
+  }
   for (const { line } of await opened.fitness()) log.warn({ component: 'store' }, line);
   if (await holdsNoToken(opened)) log.warn({ component: 'store' }, HOLDS_NO_TOKEN);
   return opened;
+}
+
+async function openEmbedded(options: EmbeddedStoreOptions): Promise<Store> {
+  const { openEmbeddedStore } = await import('../store/embedded/store.ts');
+  return openEmbeddedStore(options);
 }
 
 /** Of a Redis that was emptied nothing else is to be seen by who starts on it. */

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { judgePeers } from '../../src/cli/doctor/check-peers.ts';
@@ -90,6 +91,37 @@ describe('tollgate doctor', () => {
     expect(code).toBe(2);
     expect(lines.find((line) => line.startsWith('FAIL'))).toMatch(
       /upstream {4}api: http:\/\/127\.0\.0\.1:9 cannot be reached \(.*ECONNREFUSED/,
+    );
+  });
+
+  it('leaves a file of an older schema as it is, on which an older process may run, and says what a start will do', async () => {
+    const path = join(folder, 'older.db');
+    const older = new DatabaseSync(path);
+    chmodSync(path, 0o600);
+    older.exec('PRAGMA user_version = 1; CREATE TABLE user (id TEXT)');
+    const { code, lines } = await consult({ store: { kind: 'embedded', path } });
+    expect(code).toBe(1);
+    expect(lines.find((line) => line.startsWith('warn store'))).toContain(
+      'older.db is of schema 1; the first',
+    );
+    expect(older.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    older.close();
+  });
+
+  it('connects to Redis as a start does, with what store.tls names, and says which of its files cannot be used', async () => {
+    const redis = await startRedis({ tls: true });
+    const files = (name: string) => join(import.meta.dirname, '../support/tls', name);
+    const tls = { ca: files('ca.crt'), cert: files('client.crt'), key: files('client.key') };
+    const store = { kind: 'redis', url: redis.url, commandTimeout: '5s' };
+    const trusted = await consult({
+      store: { ...store, tls: { ...tls, serverName: 'gateway.example.com' } },
+    });
+    await redis.stop();
+    const missing = await consult({ store: { ...store, tls: { ca: files('none.crt') } } });
+    expect(trusted.lines.filter((line) => line.startsWith('FAIL'))).toEqual([]);
+    expect(missing.code).toBe(2);
+    expect(missing.lines.find((line) => line.startsWith('FAIL store'))).toMatch(
+      /store\.tls\.ca: .* cannot be read/,
     );
   });
 

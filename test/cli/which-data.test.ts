@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { apply } from '../../src/cli/apply.ts';
 import { doctor } from '../../src/cli/doctor/doctor.ts';
 import { openStore } from '../../src/cli/open-store.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -92,4 +93,17 @@ it('doctor tells the identity to set, and with it finds that the data is gone', 
   await raw.flushall();
   expect(await consult(identity)).toEqual([expect.stringMatching(/^FAIL store .*has lost its data/)]);
   expect(await consult(null)).toContainEqual(expect.stringContaining('holds no token'));
+});
+
+it('doctor and a dry run read a Redis that holds nothing as an empty store, and leave nothing in it', async () => {
+  const empty = [NEW, expect.stringContaining('holds no super administrator yet')];
+  expect(await consult(null)).toEqual(expect.arrayContaining(empty));
+  const users = join(folder, 'users.yaml');
+  writeFileSync(users, 'users: [{ login: ada@example.com }]');
+  const lines: string[] = [];
+  const out = { write: (line: string) => lines.push(line) };
+  const options = { config: join(folder, 'tollgate.yaml'), dryRun: true };
+  expect(await apply(users, options, {}, out)).toBe(0);
+  expect(lines.at(-1)).toBe('would create 1 user. Nothing was written.\n');
+  expect(await raw.dbsize()).toBe(0);
 });

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import { speaksTls } from '../generation.ts';
 import { doubtful, type Finding, ok } from './finding.ts';
 
 /** How long a process may take to show its metrics, in milliseconds. */
@@ -9,6 +10,12 @@ const PATIENCE_MS = 2_000;
  * a load balancer in front is taken for the caller, and network zones judge its address.
  */
 export async function checkPeers({ listen, zone }: Config): Promise<Finding> {
+  if (speaksTls(listen, 'metrics')) {
+    return ok(
+      'proxies',
+      'the metrics are not asked over TLS who the peers were: look at tollgate_peers_total under traffic',
+    );
+  }
   const { host, port } = listen.metrics;
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
   const metrics = await fetch(`http://${reachable}:${port}/metrics`, {

@@ -2,31 +2,51 @@ import { constants, existsSync } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { readText } from '../../config/text-file.ts';
 import type { Management } from '../../domain/store.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { schemaVersions } from '../../store/embedded/schema.ts';
 import { openEmbeddedStore } from '../../store/embedded/store.ts';
+import type { RedisTls } from '../../store/redis/client.ts';
 import { openRedisStore, type RedisStore } from '../../store/redis/store.ts';
 import { holdsAdministrator } from '../bootstrap.ts';
 import { HOLDS_NO_TOKEN, holdsNoToken } from '../open-store.ts';
+import { loadStoreTls } from '../tls-files.ts';
 import { doubtful, type Finding, ok, unfit } from './finding.ts';
 
 /** Less room than this beside the database is soon none, in bytes. */
 const LITTLE_ROOM = 1024 ** 3;
 
-/** Looks at the store that the configuration names, and changes nothing in it. */
-export function checkStore(store: Config['store'], clock: Clock): Promise<readonly Finding[]> {
-  return store.kind === 'redis' ? checkRedis(store, clock) : checkFile(store.path, clock);
+/**
+ * Looks at the store that the configuration names, and changes nothing in it.
+ * @param file the configuration's, to which the names of files are relative
+ */
+export function checkStore(
+  store: Config['store'],
+  file: string,
+  clock: Clock,
+): Promise<readonly Finding[]> | readonly Finding[] {
+  if (store.kind === 'embedded') return checkFile(store.path, clock);
+  try {
+    return checkRedis(store, loadStoreTls(store, file, readText), clock);
+  } catch (error) {
+    return (error as Error).message.split('\n').map((line) => unfit('store', line));
+  }
 }
 
 async function checkRedis(
-  { url, prefix, identity, commandTimeout }: Extract<Config['store'], { kind: 'redis' }>,
+  { url, prefix, identity, commandTimeout, durability }: Extract<Config['store'], { kind: 'redis' }>,
+  tls: RedisTls,
   clock: Clock,
 ): Promise<readonly Finding[]> {
   const store = await openRedisStore({
     url,
     prefix,
     identity,
+    onlyLooks: true,
     commandTimeoutMs: commandTimeout,
+    durability: { file: durability.file, replicas: durability.replicas, timeoutMs: durability.timeout },
+    tls,
     clock,
     // What it would log is among the findings.
     onLog() {},
@@ -38,21 +58,31 @@ async function checkRedis(
     const fitness = findings.map(({ severity, line }) => ({ severity, about: 'store', line }));
     return [
       ...(fitness.length === 0 ? [ok('store', 'Redis is fit to be the store')] : fitness),
-      ...(await checkData(store, identity)),
-      ...(await checkOwner(store)),
+      ...(store.identity === null ? BEGINS : await checkData(store, store.identity, identity !== null)),
     ];
   } finally {
     await store.close();
   }
 }
 
-/** Which data it holds, and whether it holds any. */
-async function checkData(store: RedisStore, wanted: string | null): Promise<readonly Finding[]> {
-  const which =
-    wanted === null
-      ? `Its data has the identity ${store.identity}: set store.identity to that, and no process starts on other data`
-      : 'It holds the data that store.identity names';
-  return [ok('store', which), ...((await holdsNoToken(store)) ? [doubtful('store', HOLDS_NO_TOKEN)] : [])];
+const NO_ADMINISTRATOR = doubtful(
+  'store',
+  'It holds no super administrator yet: the first start makes one and shows its token once',
+);
+
+/** What there is to say of a Redis that holds nothing under the prefix. */
+const BEGINS: readonly Finding[] = [doubtful('store', HOLDS_NO_TOKEN), NO_ADMINISTRATOR];
+
+/** Which data it holds, and whether it holds any. @param isNamed whether `store.identity` names the data */
+async function checkData(store: RedisStore, identity: string, isNamed: boolean): Promise<readonly Finding[]> {
+  const which = isNamed
+    ? 'It holds the data that store.identity names'
+    : `Its data has the identity ${identity}: set store.identity to that, and no process starts on other data`;
+  return [
+    ok('store', which),
+    ...((await holdsNoToken(store)) ? [doubtful('store', HOLDS_NO_TOKEN)] : []),
+    ...(await checkOwner(store)),
+  ];
 }
 
 async function checkFile(path: string, clock: Clock): Promise<readonly Finding[]> {
@@ -69,11 +99,19 @@ async function checkFile(path: string, clock: Clock): Promise<readonly Finding[]
       ? [doubtful('store', `${folder} has ${Math.floor(room / 1024 ** 2)} MiB of room left: make some`)]
       : [];
   const file = await stat(path).catch(() => null);
-  if (file === null) return [...findings, ok('store', `${path} will be made at the first start`)];
+  if (file === null || file.size === 0) {
+    return [...findings, ok('store', `${path} will be made at the first start`)];
+  }
   if ((file.mode & 0o077) !== 0) {
     findings.push(doubtful('store', `${path} can be read by others: chmod 600 ${path}`));
   }
   try {
+    const { found, wanted } = schemaVersions(path);
+    // Opening would change it, and a process of the version before may run on it.
+    if (found < wanted) {
+      const line = `${path} is of schema ${found}; the first start takes it to ${wanted}, after which older versions refuse it: make a copy`;
+      return [...findings, doubtful('store', line)];
+    }
     const store = await openEmbeddedStore({ path, clock });
     const owner = await checkOwner(store);
     await store.close();
@@ -89,11 +127,5 @@ function existing(folder: string): string {
 }
 
 async function checkOwner(store: Management): Promise<readonly Finding[]> {
-  if (await holdsAdministrator(store)) return [];
-  return [
-    doubtful(
-      'store',
-      'It holds no super administrator yet: the first start makes one and shows its token once',
-    ),
-  ];
+  return (await holdsAdministrator(store)) ? [] : [NO_ADMINISTRATOR];
 }

@@ -38,7 +38,7 @@ async function examine(file: string, env: Environment, clock: Clock): Promise<re
     return [
       ok('config', `${file} can be used`),
       ...checkProcess(config),
-      ...(await checkStore(config.store, clock)),
+      ...(await checkStore(config.store, file, clock)),
       ...certificates.findings,
       ...(await checkUpstreams(config, certificates.upstreams, now)),
       await checkPeers(config),

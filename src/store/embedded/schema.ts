@@ -150,6 +150,19 @@ function migrate(database: DatabaseSync): void {
   });
 }
 
+/**
+ * Which version the schema of a file has, and which it will have once it is opened here. Changes neither.
+ * @throws Error when the file is no database
+ */
+export function schemaVersions(file: string): { readonly found: number; readonly wanted: number } {
+  const database = new DatabaseSync(file);
+  try {
+    return { found: versionOf(database), wanted: MIGRATIONS.length };
+  } finally {
+    database.close();
+  }
+}
+
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }

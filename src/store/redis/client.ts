@@ -20,10 +20,12 @@ export interface ConnectionOptions {
   readonly prefix: string;
   /** The identity that the data must have (docs/adr/0057-which-data.md); null for whatever is met first. */
   readonly identity?: string | null;
+  /** Whether nothing is to be written: data that has no identity is given none, and cannot be read. */
+  readonly onlyLooks?: boolean;
 }
 
 /** What it takes to reach a Redis, whatever is kept in it. */
-export type Access = Omit<ConnectionOptions, 'prefix' | 'identity'>;
+export type Access = Omit<ConnectionOptions, 'prefix' | 'identity' | 'onlyLooks'>;
 
 /** What can be asked of a server, and of a cluster. */
 export type Commands = RedisCommander;

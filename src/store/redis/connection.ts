@@ -44,6 +44,7 @@ export class Connection {
   readonly #watch: ClusterWatch | null;
   readonly #onLog: OnLog;
   readonly #identityKey: string;
+  readonly #onlyLooks: boolean;
   /** The identity of the data that this process works with; null before there was any. */
   #identity: string | null;
   /** What is said of other data. */
@@ -61,6 +62,7 @@ export class Connection {
     this.address = describePlace(placeOf(options));
     this.#onLog = onLog;
     this.#identityKey = managementKey(options.prefix, 'identity');
+    this.#onlyLooks = options.onlyLooks ?? false;
     this.#identity = options.identity ?? null;
     this.#otherData = this.#identity === null ? LOST : NOT_WANTED;
     this.#redis = createClient(options);
@@ -162,7 +164,7 @@ export class Connection {
     // It would refuse whatever is written, one request after the other.
     if (this.#isReplica) throw new Error('it is a replica: give the address of the primary');
     const found = await this.#redis.get(this.#identityKey);
-    if (found !== null || this.#identity !== null) return found;
+    if (found !== null || this.#identity !== null || this.#onlyLooks) return found;
     // Of several that come first, one gives the identity.
     await this.#redis.set(this.#identityKey, randomUUID(), 'NX');
     return this.#redis.get(this.#identityKey);

@@ -51,7 +51,7 @@ export interface RedisStoreOptions extends ConnectionOptions {
 export interface RedisStore extends Store {
   /** What is wrong with this Redis as the system of record, one line each, the gravest first. @throws StoreAway */
   fitness(): Promise<readonly FitnessFinding[]>;
-  /** Which data this is (docs/adr/0057-which-data.md); null before it was met. */
+  /** Which data this is (docs/adr/0057-which-data.md); null before it was met, and where there is none and none is begun. */
   readonly identity: string | null;
 }
 
@@ -71,7 +71,7 @@ const READS_AT_ONCE = 500;
 export async function openRedisStore(options: RedisStoreOptions): Promise<RedisStore> {
   if (/[{}]/.test(options.prefix)) throw new Error(`The prefix "${options.prefix}" must not contain braces`);
   const store = new ConnectedStore(options);
-  await store.firstAttempt();
+  await store.firstAttempt(options.onlyLooks ?? false);
   return store;
 }
 
@@ -114,11 +114,11 @@ class ConnectedStore implements RedisStore {
     return this.#connection.identity;
   }
 
-  async firstAttempt(): Promise<void> {
+  async firstAttempt(onlyLooks: boolean): Promise<void> {
     await Promise.all([this.#connection.firstAttempt(), this.#subscription.firstAttempt()]);
     await this.#serverClock.learn();
     // In the background: nobody waits for it, and where Redis is away the next commit will see to it.
-    this.#committer.finishSealed().catch(() => {});
+    if (!onlyLooks) this.#committer.finishSealed().catch(() => {});
   }
 
   findByHash(hash: string): Promise<Credential | null> {
