@@ -7,33 +7,42 @@ import cluster from 'node:cluster';
 import { Command, Option } from 'commander';
 import { health } from './cli/health.ts';
 import { addManagement } from './cli/manage/commands.ts';
+import { PRESET_URL } from './cli/manage/connection.ts';
 import { readSecret } from './cli/manage/secret-prompt.ts';
 import { ROLES, type ServeRole } from './cli/role.ts';
 import type { Serving } from './cli/serve.ts';
 import { ConfigError, problemLine } from './config/config.ts';
 import { systemClock } from './kernel/clock.ts';
 
+const MANAGING = `
+Commands that manage (token, zone, user, agent, log, explain) ask the management API at
+TOLLGATE_ADMIN_URL, ${PRESET_URL} unless set, with the token that TOLLGATE_TOKEN or
+\`tollgate login\` holds.`;
+
 const program = new Command('tollgate')
   .description("A reverse proxy that makes API tokens work for any HTTP API the way Okta's do.")
-  .showHelpAfterError();
+  .showHelpAfterError()
+  .addHelpText('after', MANAGING);
 
 program
-  .command('serve', { isDefault: true })
-  .description('Start the gateway, the control plane, or both.')
+  .command('serve')
+  .description('Start the gateway, the control plane, or both; what is done without a command.')
   .option('-c, --config <file>', 'the configuration', 'config/quickstart.yaml')
   .addOption(new Option('-r, --role <role>', 'what to start').choices(ROLES).default('all'))
   .action(async ({ config, role }: { config: string; role: ServeRole }) => {
     const start = import('./cli/serve.ts').then(({ serve }) =>
       serve(config, process.env, process.stdout, role),
     );
-    // From the beginning on, or a signal would end the process. The log says how it came out.
+    // From the beginning on: the first process of a container never hears of a signal that it does not wait for.
+    stopOnSignal(start);
+    // The log says how it came out.
     process.on('SIGHUP', () => {
       start.then(
         (serving) => serving.reload(),
         () => {},
       );
     });
-    stopOnSignal(await start);
+    await start;
   });
 
 program
@@ -74,6 +83,9 @@ program
     process.exitCode = await apply(file, { config, dryRun }, process.env, process.stdout);
   });
 
+/** Options that can stand before a command. */
+const BEFORE_A_COMMAND: ReadonlySet<string> = new Set(['-h', '--help', '--insecure']);
+
 const POLL_MS = 2_000;
 addManagement(program, {
   env: process.env,
@@ -84,7 +96,14 @@ addManagement(program, {
   pollMs: POLL_MS,
 });
 
-function stopOnSignal(serving: Serving): void {
+/** Without a command it is `serve`: decided here, so that a word which is no command is told to be none. */
+function withCommand(words: readonly string[]): string[] {
+  const [first] = words;
+  const isGiven = first !== undefined && (!first.startsWith('-') || BEFORE_A_COMMAND.has(first));
+  return isGiven ? [...words] : ['serve', ...words];
+}
+
+function stopOnSignal(start: Promise<Serving>): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (cluster.isWorker) {
@@ -97,10 +116,12 @@ function stopOnSignal(serving: Serving): void {
       process.stdout.write(`${signal}: letting the requests under way end; once more ends at once.\n`);
     }
     stopping = true;
-    serving.stop().then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
-    );
+    start
+      .then((serving) => serving.stop())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => fail(error),
+      );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -115,6 +136,13 @@ function fail(error: unknown): void {
   process.exit(1);
 }
 
-// A terminal that is gone, or a disk that is full, is no reason to end.
-process.stdout.on('error', () => {});
-program.parseAsync().catch(fail);
+// A terminal that is gone, or a disk that is full, is no reason to stop serving; any other command is done then.
+program.hook('preAction', (_, command) => {
+  const serves = command.name() === 'serve';
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (serves) return;
+    if (error.code === 'EPIPE') process.exit(1);
+    fail(error);
+  });
+});
+program.parseAsync(withCommand(process.argv.slice(2)), { from: 'user' }).catch(fail);

@@ -19,7 +19,7 @@ export async function health(base: string, question: 'livez' | 'readyz', out: Ou
   } catch (error) {
     const { cause } = error as Error;
     const reason = cause instanceof Error ? cause.message || String(cause) : (error as Error).message;
-    out.write(`No answer from ${base}: ${reason}\n`);
+    out.write(`No answer from ${base}: ${reason}. Does it run, and is that its listen.metrics? See --url.\n`);
     return 1;
   }
 }

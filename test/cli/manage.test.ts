@@ -1,6 +1,9 @@
 /** The commands that manage, against a real control plane. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -388,4 +391,87 @@ describe('completion', () => {
 
 it('prints nothing that steers the terminal, whatever others call their records', () => {
   expect(printable('a\u001b[31mred\u0007\nb\u009b2J')).not.toMatch(/\p{Cc}/u);
+});
+
+describe('somebody else who changes the same record in the meantime', () => {
+  /** A way to the management API on which something happens before each request to change a record with PUT. */
+  async function interposed(happens: () => Promise<unknown>) {
+    const server = createServer(async (request, response) => {
+      const body = (await request.toArray()).join('');
+      if (request.method === 'PUT') await happens();
+      const answer = await fetch(plane.origin + request.url, {
+        method: request.method ?? '',
+        headers: Object.entries(request.headers).flatMap(([name, value]) =>
+          name.startsWith('content-len') || name === 'connection' ? [] : [[name, String(value)]],
+        ),
+        ...(body === '' ? {} : { body }),
+      });
+      const { status, headers } = answer;
+      response.writeHead(status, {
+        'x-okta-request-id': headers.get('x-okta-request-id') ?? '',
+        ...(headers.has('etag') ? { etag: headers.get('etag') ?? '' } : {}),
+      });
+      response.end(await answer.text());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return { server, env: { ...env, TOLLGATE_ADMIN_URL: origin } };
+  }
+
+  it('keeps what they changed of a zone, and is told of', async () => {
+    await run('zone create shared --gateway 192.0.2.0/24');
+    const { server, env: through } = await interposed(() =>
+      run('zone update shared --gateway 198.51.100.0/24'),
+    );
+    await expect(run('zone update shared --name other', through)).rejects.toThrow(/Somebody else changed it/);
+    server.close();
+    expect(await run('zone show shared')).toMatch(/gateways +198\.51\.100\.0\/24\n/);
+  });
+
+  it("keeps what they changed of a token's shares, and is told of", async () => {
+    await run('token create shared');
+    await run('token share shared 10 --endpoint users');
+    const { server, env: through } = await interposed(() =>
+      run('token share shared 20 --endpoint unmatched'),
+    );
+    await expect(run('token share shared 30 --endpoint users', through)).rejects.toThrow(
+      /Somebody else changed it/,
+    );
+    server.close();
+    const shares = await run('token show shared');
+    expect(shares).toMatch(/users: 10 %/);
+    expect(shares).toMatch(/unmatched: 20 %/);
+  });
+});
+
+describe('what cannot be done in one step', () => {
+  it('says of a role that there is not which there are, and makes nothing', async () => {
+    const names = '--first-name Edsger --last-name Dijkstra';
+    await expect(run(`user create edsger@example.com ${names} --role BOSS`)).rejects.toThrow(
+      /It must be one of SUPER_ADMIN, ORG_ADMIN/,
+    );
+    await expect(run('user show edsger@example.com')).rejects.toThrow(/Not found/);
+  });
+
+  it('says of a user who is made, but may not be given the role, that it is there', async () => {
+    const organisation = await plane.person(['ORG_ADMIN']);
+    const names = '--first-name Tony --last-name Hoare';
+    const asked = run(`user create tony@example.com ${names} --role org_admin`, {
+      ...env,
+      TOLLGATE_TOKEN: organisation.secret,
+    });
+    await expect(asked).rejects.toThrow(/The user tony@example\.com is made, without that role/);
+    expect(await run('user show tony@example.com')).toMatch(/roles +-\n/);
+  });
+});
+
+it('what answers in JSON and is not the management API is told apart from it', async () => {
+  const server = createServer((_, response) => response.end('{"method":"GET"}')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await expect(run('token list', { ...env, TOLLGATE_ADMIN_URL: url })).rejects.toThrow(
+    "What answers with 200 there is not Tollgate's management API.",
+  );
+  server.close();
 });

@@ -17,6 +17,8 @@ export interface Answered {
   readonly body: unknown;
   /** Path and query of the next page; null on the last. */
   readonly next: string | null;
+  /** Which version of the record it is, to change it on the condition that nobody else has; null where it says none. */
+  readonly etag: string | null;
 }
 
 export class ManagementClient {
@@ -28,13 +30,17 @@ export class ManagementClient {
 
   /**
    * @param path what follows the address of the API, from `/api/v1` on
+   * @param ifMatch the version that the record must still have; null for any
    * @throws CommandError when the API refuses or cannot be reached
    */
-  async ask(method: string, path: string, body?: unknown): Promise<Answered> {
-    const response = await this.#fetch(method, path, body);
+  async ask(method: string, path: string, body?: unknown, ifMatch: string | null = null): Promise<Answered> {
+    const response = await this.#fetch(method, path, body, ifMatch);
     const text = await response.text();
-    if (!response.ok) throw refusal(response, text);
-    return { body: text === '' ? null : JSON.parse(text), next: this.#nextOf(response) };
+    const read = text === '' ? null : jsonOrNull(text);
+    // Whatever else listens there may answer in JSON too.
+    if (!response.headers.has('x-okta-request-id') || (text !== '' && read === null)) throw strange(response);
+    if (!response.ok) throw refusal(response, read);
+    return { body: read, next: this.#nextOf(response), etag: response.headers.get('etag') };
   }
 
   /** Every item of a list, page by page. */
@@ -48,7 +54,7 @@ export class ManagementClient {
     return items;
   }
 
-  async #fetch(method: string, path: string, body: unknown): Promise<Response> {
+  async #fetch(method: string, path: string, body: unknown, ifMatch: string | null): Promise<Response> {
     const { url, token } = this.#connection;
     try {
       return await fetch(url + path, {
@@ -58,6 +64,7 @@ export class ManagementClient {
           accept: 'application/json',
           'user-agent': 'tollgate-cli',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(ifMatch === null ? {} : { 'if-match': ifMatch }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         // A redirect would take the token to where nobody said.
@@ -81,14 +88,17 @@ export class ManagementClient {
   }
 }
 
-function refusal(response: Response, text: string): CommandError {
-  const read = errorBody.safeParse(jsonOrNull(text));
-  if (!read.success) {
-    return new CommandError(
-      `What answers with ${response.status} there is not Tollgate's management API.`,
-      'Set TOLLGATE_ADMIN_URL to the address of listen.admin; the proxy has another.',
-    );
-  }
+/** What answers is something else, such as the proxy. */
+function strange({ status }: Response): CommandError {
+  return new CommandError(
+    `What answers with ${status} there is not Tollgate's management API.`,
+    'Set TOLLGATE_ADMIN_URL to the address of listen.admin; the proxy has another.',
+  );
+}
+
+function refusal(response: Response, body: unknown): CommandError {
+  const read = errorBody.safeParse(body);
+  if (!read.success) return strange(response);
   const { errorCode, errorSummary, errorCauses } = read.data;
   const causes = errorCauses.map((cause) => `\n  ${cause.errorSummary}`).join('');
   const id = response.headers.get('x-okta-request-id');
@@ -109,6 +119,7 @@ function nextStep({ status, headers }: Response): string {
     case 404:
       return 'See what there is: `tollgate token list`, `zone list`, `user list` or `agent list`.';
     case 409:
+      return 'It is so already, or somebody else changed it at the same time. Look at it, and try again.';
     case 412:
       return 'Somebody else changed it at the same time. Look at it, and try again.';
     case 429:

@@ -116,22 +116,29 @@ async function setShare(
   client: ManagementClient,
   id: string,
   percent: number,
-  { endpoint, concurrency }: ShareOptions,
+  options: ShareOptions,
 ): Promise<unknown> {
+  const principal = { principalId: id, principalType: 'SSWS_TOKEN' };
   const filter = `principalType eq "SSWS_TOKEN" and principalId eq "${id}"`;
-  const [before] = z.array(shareSchema).parse(await client.all(`${SHARES}${query({ filter })}`));
-  const change =
-    endpoint !== undefined
-      ? { byEndpoint: { ...before?.byEndpoint, [endpoint]: percent } }
-      : concurrency
-        ? { defaultConcurrencyPercentage: percent }
-        : { defaultPercentage: percent };
-  const entity = { principalId: id, principalType: 'SSWS_TOKEN', ...change };
-  const { body } =
-    before === undefined
-      ? await client.ask('POST', SHARES, entity)
-      : await client.ask('PUT', `${SHARES}/${before.id}`, entity);
-  return body;
+  const [listed] = z.array(shareSchema).parse(await client.all(`${SHARES}${query({ filter })}`));
+  if (listed === undefined) {
+    const change = shareChange({}, percent, options);
+    return (await client.ask('POST', SHARES, { ...principal, ...change })).body;
+  }
+  const path = `${SHARES}/${listed.id}`;
+  const read = await client.ask('GET', path);
+  const change = shareChange(shareSchema.parse(read.body).byEndpoint, percent, options);
+  return (await client.ask('PUT', path, { ...principal, ...change }, read.etag)).body;
+}
+
+/** @param byEndpoint what the share has there, which a change replaces as a whole */
+function shareChange(
+  byEndpoint: Readonly<Record<string, number>>,
+  percent: number,
+  { endpoint, concurrency }: ShareOptions,
+) {
+  if (endpoint !== undefined) return { byEndpoint: { ...byEndpoint, [endpoint]: percent } };
+  return concurrency ? { defaultConcurrencyPercentage: percent } : { defaultPercentage: percent };
 }
 
 function shareLine(body: unknown): string {

@@ -1,16 +1,9 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { rolesIn } from './arguments.ts';
 import type { ManagementClient } from './client.ts';
 import { CommandError } from './command-error.ts';
-import {
-  clientFor,
-  gather,
-  type ManageContext,
-  type OutputOptions,
-  print,
-  query,
-  withJson,
-} from './context.ts';
+import { clientFor, type ManageContext, type OutputOptions, print, query, withJson } from './context.ts';
 import { fields, table } from './table.ts';
 
 const USERS = '/api/v1/users';
@@ -44,13 +37,13 @@ export function addUser(program: Command, context: ManageContext): void {
     .requiredOption('--first-name <name>', 'the first name')
     .requiredOption('--last-name <name>', 'the last name')
     .addOption(
-      new Option('--role <role>', 'a role, such as READ_ONLY_ADMIN; can be repeated').argParser(gather),
+      new Option('--role <role>', 'a role, such as READ_ONLY_ADMIN; can be repeated').argParser(rolesIn),
     )
     .action(async (login: string, options: OutputOptions & CreateOptions) => {
       const client = clientFor(context);
       const profile = { login, email: login, firstName: options.firstName, lastName: options.lastName };
       const { id } = userSchema.parse((await client.ask('POST', USERS, { profile })).body);
-      for (const type of options.role ?? []) await client.ask('POST', `${pathOf(id)}/roles`, { type });
+      for (const type of options.role ?? []) await giveNew(client, id, login, type);
       await show(context, options, id);
     });
   withJson(user.command('update <user>').description('Change what is given of a user.'))
@@ -119,6 +112,19 @@ const STEPS = {
   suspend: 'Suspend a user: its tokens are refused for the time being.',
   unsuspend: 'Make a suspended user active again.',
 };
+
+/** Gives a user who was made just now a role; where that is refused, the user is there all the same. */
+async function giveNew(client: ManagementClient, id: string, login: string, type: string): Promise<void> {
+  try {
+    await client.ask('POST', `${pathOf(id)}/roles`, { type });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      error.message,
+      `The user ${login} is made, without that role. Who may can give it: tollgate user grant ${login} ${type}`,
+    );
+  }
+}
 
 /** Paths other than the user's own take ids alone. */
 async function idOf(client: ManagementClient, name: string): Promise<string> {

@@ -43,12 +43,14 @@ export function addZone(program: Command, context: ManageContext): void {
     zone.command('update <zone>').description('Change what is given of a zone; lists are replaced.'),
   )
     .option('--name <name>', 'another name')
-    .action(async (name: string, options: ZoneOptions) => {
+    .action(async (zoneName: string, options: ZoneOptions) => {
       const client = clientFor(context);
-      const path = `${ZONES}/${await zoneId(client, name)}`;
-      const before = z.looseObject({}).parse((await client.ask('GET', path)).body);
-      const changed = { ...before, ...(options.name === undefined ? {} : { name: options.name }) };
-      const { body } = await client.ask('PUT', path + forced(options), { ...changed, ...listsIn(options) });
+      const path = `${ZONES}/${await zoneId(client, zoneName)}`;
+      const read = await client.ask('GET', path);
+      const before = z.looseObject({}).parse(read.body);
+      const name = options.name === undefined ? {} : { name: options.name };
+      const changed = { ...before, ...name, ...listsIn(options) };
+      const { body } = await client.ask('PUT', path + forced(options), changed, read.etag);
       print(context, options, body, () => described(body));
     });
   for (const step of ['activate', 'deactivate'] as const) {
