@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
-import { newRequestId } from '../../listen/request-id.ts';
-import { StageTimes } from '../../stage-times.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { ClientReading } from './client-reading.ts';
+import { ClientWait, type ClientWaiting } from './client-wait.ts';
 import { FastExchange } from './exchange.ts';
 import type { FastOptions } from './options.ts';
 import { type Reading, RequestReader } from './request-reader.ts';
@@ -23,10 +22,6 @@ export interface ClientOwner {
 const MOST_PIECES = 8;
 /** So much is read ahead of an answer, and then no more. A client that is not read is not seen to go. */
 const MOST_AHEAD = 16 * 1024;
-/** What is so small is read as a whole. */
-const SMALL_BYTES = 1_024;
-/** How long a client may take to read the last answer and to close, in milliseconds (RFC 9112 §9.6). */
-const LINGER_MS = 2_000;
 
 /**
  * A client's connection: takes its requests one after the other, and reads little further than one. At the first bytes
@@ -56,8 +51,7 @@ export class ClientConnection {
   #sealed = false;
   /** The last answer is out: the client is given time to read it, and what it sends is thrown away. */
   #lingering = false;
-  /** When the wait was first looked at, in milliseconds of the monotonic clock; null when it is a new one. */
-  #waitingSince: number | null = null;
+  readonly #wait = new ClientWait();
 
   constructor(accepted: Socket, owner: ClientOwner, options: FastOptions) {
     this.#incoming = new ClientReading(accepted, this.#onBytes);
@@ -132,9 +126,8 @@ export class ClientConnection {
   exchangeOver(closes: boolean): void {
     this.#exchange = null;
     if (this.#toAdopt !== null) this.adopt(this.#toAdopt);
-    this.#waitingSince = null;
     if (this.isGone) return;
-    if (this.bodyLeft > 0) this.#waitingSince = this.#options.clock.monotonic();
+    this.#wait.anew(this.bodyLeft > 0 ? this.#options.clock.monotonic() : null);
     if (closes || (this.#sealed && this.#bytes === null)) this.#close();
     else if (this.#bytes === null) this.resume();
     else if (!this.#reading) this.#read();
@@ -146,16 +139,17 @@ export class ClientConnection {
       this.#exchange.tick(now);
       return;
     }
-    this.#waitingSince ??= now;
-    const waited = now - this.#waitingSince;
-    const { headTimeoutMs, idleTimeoutMs } = this.#options.limits;
-    if (this.#lingering) {
-      if (waited > LINGER_MS) this.socket.destroy();
-    } else if (this.bodyLeft > 0) {
-      if (waited >= headTimeoutMs) this.socket.destroy();
-    } else if (this.#bytes !== null || this.#isFirst) {
-      if (waited > headTimeoutMs) this.#speakLast('listen.timeout');
-    } else if (waited > idleTimeoutMs) this.#close();
+    const waiting = this.#waiting;
+    if (!this.#wait.isOverdue(now, waiting, this.#options.limits)) return;
+    if (waiting === 'head') this.#speakLast('listen.timeout');
+    else if (waiting === 'request') this.#close();
+    else this.socket.destroy();
+  }
+
+  get #waiting(): ClientWaiting {
+    if (this.#lingering) return 'close';
+    if (this.bodyLeft > 0) return 'body';
+    return this.#bytes !== null || this.#isFirst ? 'head' : 'request';
   }
 
   #onBytes = (bytes: Buffer): void => {
@@ -174,7 +168,7 @@ export class ClientConnection {
     const part = this.#incoming.toWrite(isAll ? bytes : bytes.subarray(0, this.bodyLeft));
     const rest = isAll ? null : bytes.subarray(this.bodyLeft);
     this.bodyLeft -= part.length;
-    if (this.bodyLeft === 0) this.#waitingSince = null;
+    if (this.bodyLeft === 0) this.#wait.anew();
     const flowing = this.#exchange?.upload(part) ?? true;
     this.#incoming.written(part, this.#exchange?.holdsBody ?? false);
     if (!flowing && this.bodyLeft > 0) this.socket.pause();
@@ -185,8 +179,7 @@ export class ClientConnection {
   #read(): void {
     this.#reading = true;
     while (this.#exchange === null && this.#bytes !== null && !this.isGone) {
-      const text = this.#bytes.toString('latin1', 0, this.#endOfHead(this.#bytes));
-      const reading = this.#judge(text);
+      const reading = this.#judge(this.#bytes);
       if (reading === null) {
         this.#speakLast('gateway.bug');
         break;
@@ -197,7 +190,7 @@ export class ClientConnection {
         break;
       }
       if (reading === 'more' && this.#pieces < MOST_PIECES) {
-        if (this.#pieces === 0) this.#waitingSince = null;
+        if (this.#pieces === 0) this.#wait.anew();
         this.#pieces += 1;
         this.resume();
         break;
@@ -211,16 +204,9 @@ export class ClientConnection {
     this.#reading = false;
   }
 
-  /** How far to look for a head. A body behind it would be kept in memory for as long as a piece of the head is. */
-  #endOfHead(bytes: Buffer): number {
-    if (bytes.length <= SMALL_BYTES) return bytes.length;
-    const end = bytes.indexOf('\r\n\r\n');
-    return Math.min(end === -1 ? bytes.length : end + 4, this.#options.limits.headSize);
-  }
-
-  #judge(text: string): Reading | null {
+  #judge(bytes: Buffer): Reading | null {
     try {
-      return this.#reader.read(text);
+      return this.#reader.readBytes(bytes);
     } catch (bug) {
       this.#options.onBug(bug, null);
       return null;
@@ -229,7 +215,7 @@ export class ClientConnection {
 
   /** Lets the request that was read into the pipeline. */
   #begin(bytes: Buffer): void {
-    const { method, path, query, headers, end } = this.#reader;
+    const { headers, end } = this.#reader;
     const bodyLength = headers.contentLength ?? 0;
     const bodyEnd = Math.min(bytes.length, end + bodyLength);
     this.bodyLeft = end + bodyLength - bodyEnd;
@@ -238,21 +224,7 @@ export class ClientConnection {
     this.#isFirst = false;
     if (bytes.length - bodyEnd > MOST_AHEAD) this.socket.pause();
     else this.resume();
-    const { credential, forwardedFor, findings } = headers;
-    const { peer } = this;
-    const requestId = newRequestId();
-    const arrival = {
-      requestId,
-      method,
-      path,
-      query,
-      credential,
-      peer,
-      forwardedFor,
-      findings,
-      times: new StageTimes(),
-      trace: this.#reader.startTrace(requestId),
-    };
+    const arrival = this.#reader.arrival(this.peer);
     const body = bodyEnd > end ? this.#incoming.toWrite(bytes.subarray(end, bodyEnd)) : null;
     const exchange = new FastExchange(arrival, headers, body, this, this.#options);
     this.#exchange = exchange;
@@ -318,7 +290,7 @@ export class ClientConnection {
   #close(): void {
     this.#sealed = true;
     this.#lingering = true;
-    this.#waitingSince = null;
+    this.#wait.anew();
     if (this.bodyLeft === 0 && this.#bytes === null) {
       this.socket.destroySoon();
       return;

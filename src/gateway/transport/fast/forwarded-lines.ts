@@ -6,7 +6,7 @@ import {
   type RequestFacts,
 } from '../../forward/request-headers.ts';
 import { inOnePiece } from './one-piece.ts';
-import type { PlainHeaders } from './request-reader.ts';
+import type { PlainHeaders } from './plain-headers.ts';
 
 /**
  * The lines of a request to the upstream, from `Host` to `X-Forwarded-Host`, made once for a header block, its caller

@@ -5,7 +5,7 @@ import { Memo } from '../../../kernel/memo.ts';
 import type { Arrival, Permit } from '../../decision.ts';
 import { identityHeaders, type RequestFacts } from '../../forward/request-headers.ts';
 import { inOnePiece } from './one-piece.ts';
-import type { PlainHeaders } from './request-reader.ts';
+import type { PlainHeaders } from './plain-headers.ts';
 
 /*
  * Heads as they go out, as text: one character for each byte. What is in them, and in which order, is what the general

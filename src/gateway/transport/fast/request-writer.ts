@@ -2,8 +2,8 @@ import type { Arrival, Permit } from '../../decision.ts';
 import type { RequestFacts } from '../../forward/request-headers.ts';
 import { WRITTEN_TOGETHER } from './answer-writer.ts';
 import { requestHead } from './heads.ts';
+import type { PlainHeaders } from './plain-headers.ts';
 import type { RequestBody } from './request-body.ts';
-import type { PlainHeaders } from './request-reader.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 /**
