@@ -190,11 +190,10 @@ function transportOptions(
     scheme: speaksTls(listen, 'proxy') ? 'https' : 'http',
     preserveHost: forward.preserveHost,
     retries: forward.retries,
-    isTrusted(peer) {
-      const kind = peerKind(parseAddress(peer), trustedProxies);
-      peers[kind] += 1;
-      return kind === 'trusted';
+    onConnection(peer) {
+      peers[peerKind(parseAddress(peer), trustedProxies)] += 1;
     },
+    isTrusted: (peer) => peerKind(parseAddress(peer), trustedProxies) === 'trusted',
     streams,
     onBug,
     onDoubt(target) {

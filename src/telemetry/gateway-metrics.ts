@@ -8,7 +8,7 @@ export interface GatewaySources {
   readonly requests: RequestMeasures;
   readonly underway: () => number;
   readonly openConnections: () => number;
-  /** How many peers there were, by kind. */
+  /** How many connections came, by the kind of their peer. */
   readonly peers: Readonly<Record<string, number>>;
   /** Every target with its health. */
   readonly targets: () => readonly { readonly upstream: string; readonly health: string }[];
@@ -97,7 +97,7 @@ function declareRequests(
   declare.counter(
     {
       name: 'tollgate_peers_total',
-      help: 'Peers by kind: trusted (zone.trustedProxies), other private addresses, public ones.',
+      help: 'Connections by kind of peer: trusted (zone.trustedProxies), other private addresses, public ones.',
       labelNames: ['kind'],
     },
     () => Object.entries(peers).map(([kind, value]) => ({ labels: { kind }, value })),

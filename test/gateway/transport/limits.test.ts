@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { reject } from '../../../src/gateway/decision.ts';
+import { createFastTransport } from '../../../src/gateway/transport/fast/server.ts';
+import { createGeneralTransport } from '../../../src/gateway/transport/general/server.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { stage } from './stage.ts';
 import { answering, dial, ok, request, Wire } from './wire.ts';
@@ -265,6 +267,25 @@ describe('connections', () => {
     fourth.send(request('GET /'));
     await fourth.until('fine');
     for (const { socket } of open) socket.destroy();
+  });
+
+  it.each([
+    ['general', createGeneralTransport],
+    ['fast', createFastTransport],
+  ])('are told of once each by the %s transport, however much is asked on them', async (_, create) => {
+    const up = await upstream(answering(ok('fine')));
+    const peers: string[] = [];
+    const onConnection = (peer: string) => void peers.push(peer);
+    const g = await gateway({ create, upstreams: [up.origin], transport: { onConnection } });
+    for (const c of [await client(g), await client(g)]) {
+      // What only the general transport carries comes behind what both do.
+      for (const head of [request('GET /'), request('POST /', 'Expect: 100-continue', 'Content-Length: 0')]) {
+        c.send(head);
+        await c.until('fine');
+        c.received = '';
+      }
+    }
+    expect(peers).toEqual(['127.0.0.1', '127.0.0.1']);
   });
 
   it('are not accepted where something else listens: that is told to whoever wanted it, and is no bug', async () => {

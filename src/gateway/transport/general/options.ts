@@ -41,6 +41,8 @@ export interface GeneralTransportOptions {
   readonly preserveHost: boolean;
   /** How often a request is tried again where that is safe. */
   readonly retries: number;
+  /** Hears the peer of each connection as it comes, once. */
+  readonly onConnection?: (peer: string) => void;
   /** Whether the peer is one of the deployment's own proxies. */
   readonly isTrusted: (peer: string) => boolean;
   /** Where event streams are registered, so that they end with their token. */

@@ -86,8 +86,9 @@ export function createGeneralTransport(
   };
 
   function admit(socket: Socket, pass: (socket: Socket) => void): void {
-    const { isTrusted, limits } = options;
+    const { isTrusted, limits, onConnection } = options;
     const address = socket.remoteAddress ?? '';
+    onConnection?.(address);
     const admitted = isTrusted(address) || addresses.admits(socket, address, limits.maxConnectionsPerAddress);
     if (admitted) pass(socket);
     else socket.destroy();
