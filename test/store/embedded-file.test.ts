@@ -150,6 +150,25 @@ describe('another process that writes to the file', () => {
 });
 
 describe('the embedded store', () => {
+  it('has trouble while it cannot be written to, though it still answers', async () => {
+    const store = await open();
+    const owner = aUser();
+    const write = () => store.commit([{ put: 'user', user: owner }]);
+    await write();
+    const other = new DatabaseSync(file);
+    other.exec(`CREATE TRIGGER full BEFORE UPDATE ON user
+      BEGIN SELECT raise(ABORT, 'database or disk is full'); END`);
+    await expect(write()).rejects.toThrow(StoreAway);
+    expect(await store.user(owner.id)).toEqual(owner);
+    expect(await store.trouble()).toContain('cannot be written to: database or disk is full');
+    other.exec('DROP TRIGGER full; BEGIN IMMEDIATE');
+    await expect(write()).rejects.toThrow('database is locked');
+    other.exec('ROLLBACK');
+    other.close();
+    await write();
+    expect(await store.trouble()).toBeNull();
+  });
+
   it('lets requests have their turn between writes, however many there are in a row', async () => {
     const store = await open();
     const owner = aUser();

@@ -39,6 +39,7 @@ export interface EmbeddedStoreOptions {
 }
 
 const BUSY_TIMEOUT_MS = 50;
+const SQLITE_BUSY = 5;
 /** Events removed in one turn of the event loop at the most: some 10 ms. */
 const PURGED_AT_ONCE = 1_000;
 /** How often to look whether another process has written, as `tollgate apply` does. */
@@ -63,6 +64,8 @@ class EmbeddedStore implements Store {
   readonly #writer: Writer;
   readonly #listeners = new Listeners();
   readonly #stopLooking: () => void;
+  /** Why the last write failed, unless it only came while another process wrote; null when it was written. */
+  #writeProblem: string | null = null;
   /** SQLite's mark of the last commit by another connection that was noticed here. */
   #dataVersion: number | null;
 
@@ -100,9 +103,10 @@ class EmbeddedStore implements Store {
 
   async commit(mutations: readonly Mutation[]): Promise<void> {
     const plan = planCommit(mutations);
-    const changes = await this.#ask(() => this.#writer.commit(plan));
-    this.#listeners.changed(changes);
-    await pause();
+    await this.#write(
+      () => this.#writer.commit(plan),
+      (changes) => this.#listeners.changed(changes),
+    );
   }
 
   user(id: string): Promise<User | null> {
@@ -224,10 +228,10 @@ class EmbeddedStore implements Store {
   async trouble(): Promise<string | null> {
     try {
       this.#reader.dataVersion();
-      return null;
     } catch (error) {
       return this.#away(error).message;
     }
+    return this.#writeProblem && `The database ${this.#path} cannot be written to: ${this.#writeProblem}`;
   }
 
   async close(): Promise<void> {
@@ -259,13 +263,25 @@ class EmbeddedStore implements Store {
   }
 
   /**
-   * Writes, and then lets everybody else have a turn of the event loop: nothing here waits for anything, so whoever writes
-   * much in a row would hold all requests up.
+   * Writes, tells what was written, and then lets everybody else have a turn of the event loop: nothing here waits for
+   * anything, so whoever writes much in a row would hold all requests up.
    */
-  async #write<T>(run: () => T): Promise<T> {
-    const written = await this.#ask(run);
+  async #write<T>(run: () => T, tell: (written: T) => void = () => {}): Promise<T> {
+    const written = await this.#ask(() => this.#noted(run));
+    tell(written);
     await pause();
     return written;
+  }
+
+  #noted<T>(run: () => T): T {
+    try {
+      const written = run();
+      this.#writeProblem = null;
+      return written;
+    } catch (error) {
+      if (!(error instanceof StoreConflict || isBusy(error))) this.#writeProblem = reasonOf(error);
+      throw error;
+    }
   }
 
   async #ask<T>(run: () => T): Promise<T> {
@@ -277,9 +293,18 @@ class EmbeddedStore implements Store {
   }
 
   #away(cause: unknown): StoreAway {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new StoreAway(`The database ${this.#path} does not answer: ${reason}`, { cause });
+    return new StoreAway(`The database ${this.#path} does not answer: ${reasonOf(cause)}`, { cause });
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether another process was writing. */
+function isBusy(error: unknown): boolean {
+  // The low byte of an extended result code is the code (https://www.sqlite.org/rescode.html).
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
 }
 
 /** The one record that a query by a unique key found, or null. */
