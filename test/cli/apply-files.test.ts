@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { indexOfSha256, mintSecret, secretIndex } from '../../src/domain/secret.ts';
+import { anyText } from '../support/any-text.ts';
 import { type ApplySite, applySite } from './apply-site.ts';
 
 const BAD = fileURLToPath(new URL('../config/apply-bad/', import.meta.url));
@@ -311,7 +312,7 @@ describe('whatever a file holds', () => {
     const lines = fc.array(
       fc.oneof(
         fc.tuple(kind, record).map(([key, content]) => JSON.stringify({ [key]: content })),
-        fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\n', ' ')),
+        anyText().map((text) => text.replaceAll('\n', ' ')),
       ),
       { minLength: 1, maxLength: 30 },
     );

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Agent, createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { ask, keepAsking, oneConnection } from '../support/load.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -8,7 +9,9 @@ import { BOOTSTRAP_SECRET, TollgateProcess } from '../support/tollgate-process.t
 
 const GATEWAYS = 4;
 const CLIENTS = 8;
-const PROBE_MS = 20;
+const PROBE_MS = 50;
+/** Between the requests of one client: some hundred come each second, and the processor is left to what starts. */
+const PAUSE_MS = 20;
 const authorization = { Authorization: `SSWS ${BOOTSTRAP_SECRET}` };
 
 /** A gateway as its balancer sees it, with a connection of each client. */
@@ -98,6 +101,7 @@ it('four gateways that are restarted one after the other under load lose no requ
     } catch (error) {
       failures.push(error);
     }
+    await after(PAUSE_MS);
   });
   onTestFinished(stopAsking);
   for (const old of backends.slice()) {

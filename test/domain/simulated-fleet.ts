@@ -214,19 +214,24 @@ class SimulatedFleet {
       this.#admitted.set(resetAt, window);
     }
     const own = window.byToken.get(tokenId) ?? 0;
-    const inForce = this.#inForce(since);
-    const max = Math.max(...inForce.map((limits) => limits.max));
-    const share = Math.max(...inForce.map(({ shares }) => shares.get(tokenId) ?? 0));
+    const { max, share } = this.#inForce(tokenId, since);
     if (window.all >= max) this.#problem ??= `request ${window.all + 1} of ${max} was admitted`;
     if (own >= share) this.#problem ??= `request ${own + 1} of ${share} was admitted to ${tokenId}`;
     window.all += 1;
     window.byToken.set(tokenId, own + 1);
   }
 
-  /** What any gateway goes by, or has gone by since then. */
-  #inForce(since: number): Limits[] {
-    const former = this.#former.filter(({ until }) => until >= since);
-    return [...this.#gateways.map(({ believed }) => believed), ...former.map(({ limits }) => limits)];
+  /** The most that any gateway goes by, or has gone by since then: found in place, for each request that is admitted. */
+  #inForce(tokenId: string, since: number): { readonly max: number; readonly share: number } {
+    let max = 0;
+    let share = 0;
+    const consider = (limits: Limits) => {
+      max = Math.max(max, limits.max);
+      share = Math.max(share, limits.shares.get(tokenId) ?? 0);
+    };
+    for (const { believed } of this.#gateways) consider(believed);
+    for (const { limits, until } of this.#former) if (until >= since) consider(limits);
+    return { max, share };
   }
 
   #outcome(): Outcome {

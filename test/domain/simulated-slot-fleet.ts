@@ -241,19 +241,29 @@ export class SlotFleet {
       return;
     }
     this.#forgetLapsed();
-    const counted = this.#gateways
-      .flatMap(({ requests }) => [...requests])
-      .filter(({ forgotten }) => !forgotten);
-    const own = counted.filter((request) => request.tokenId === tokenId).length;
+    const { all, own } = this.#underWay(tokenId);
     const inForce = this.#inForce(since);
     const max = Math.max(...inForce.map((limits) => limits.max));
     const share = Math.max(...inForce.map(({ shares }) => shares.get(tokenId) ?? 0));
-    if (counted.length >= max)
-      this.#problem ??= `request ${counted.length + 1} of ${max} at once was admitted`;
+    if (all >= max) this.#problem ??= `request ${all + 1} of ${max} at once was admitted`;
     if (own >= share) this.#problem ??= `request ${own + 1} of ${share} at once was admitted to ${tokenId}`;
-    this.#fullest = Math.max(this.#fullest, (counted.length + 1) / max);
+    this.#fullest = Math.max(this.#fullest, (all + 1) / max);
     gateway.requests.add({ tokenId, slot: held, forgotten: false });
     this.#admitted += 1;
+  }
+
+  /** What is under way and not forgotten, everywhere: counted in place, for each request that is admitted. */
+  #underWay(tokenId: string): { readonly all: number; readonly own: number } {
+    let all = 0;
+    let own = 0;
+    for (const { requests } of this.#gateways) {
+      for (const request of requests) {
+        if (request.forgotten) continue;
+        all += 1;
+        if (request.tokenId === tokenId) own += 1;
+      }
+    }
+    return { all, own };
   }
 
   /** What the source has not heard of for a lease is the overshoot that docs/limits.md admits. */

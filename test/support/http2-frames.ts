@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
-import { testCa as ca } from './test-tls.ts';
+import { connect, createSecureContext, type TLSSocket } from 'node:tls';
+import { testCa } from './test-tls.ts';
 
 /** RFC 9113 §6. */
 export const FRAME = {
@@ -17,6 +17,9 @@ export const FRAME = {
 export const ACK = 0x1;
 export const END_STREAM = 0x1;
 export const END_HEADERS = 0x4;
+
+/** What clients trust, read once. */
+const secureContext = createSecureContext({ ca: testCa });
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -78,7 +81,13 @@ export class Http2RawClient {
   readonly #waiting = new Set<() => void>();
 
   static async connect(port: number): Promise<Http2RawClient> {
-    const socket = connect({ port, host: '127.0.0.1', ca, servername: 'localhost', ALPNProtocols: ['h2'] });
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      secureContext,
+      servername: 'localhost',
+      ALPNProtocols: ['h2'],
+    });
     await once(socket, 'secureConnect');
     const client = new Http2RawClient(socket);
     socket.write(PREFACE);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { type ConnectionOptions, connect } from 'node:tls';
+import { type ConnectionOptions, connect, createSecureContext } from 'node:tls';
 import { testCa as ca } from './test-tls.ts';
 
 /** Speaks TLS to a port for clients that speak plainly: each connection is one of TLS, from the same address. */
@@ -12,13 +12,15 @@ export interface TlsFront {
 /** @param port of a listener on 127.0.0.1 that shows the certificate of `testTls` */
 export async function startTlsFront(port: number): Promise<TlsFront> {
   const sockets = new Set<Socket>();
+  // One for all connections: reading the authority's certificate costs more than a handshake that resumes a session.
+  const secureContext = createSecureContext({ ca });
   let session: Buffer | undefined;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (plain) => {
     const options: ConnectionOptions & TcpNetConnectOpts = {
       port,
       host: '127.0.0.1',
       localAddress: plain.remoteAddress ?? '127.0.0.1',
-      ca,
+      secureContext,
       servername: 'localhost',
       ALPNProtocols: ['http/1.1'],
     };

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { crc32 } from 'node:zlib';
 import { afterEach, expect, it } from 'vitest';
 import { type SeededRandom, seededRandom } from '../../support/seeded-random.ts';
 import { stage } from './stage.ts';
@@ -22,10 +22,8 @@ afterEach(() => {
   }
 });
 
-const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-
 it('bodies of many clients at once arrive as they were sent, at upstreams that read at once and at slow ones', async () => {
-  const origin = await hashingUpstream();
+  const origin = await summingUpstream();
   const { port } = await gateway({ upstreams: [origin], limits: { bodySize: TOO_LARGE } });
   const random = seededRandom(SEED);
   await Promise.all(
@@ -37,19 +35,19 @@ it('bodies of many clients at once arrive as they were sent, at upstreams that r
         return { path, body: Buffer.alloc(length, `client ${client} request ${at} `) };
       });
       const answers = await sendAll(port, requests, random);
-      const expected = requests.map(({ path, body }) => `${path} ${body.length} ${hashOf(body)}`);
+      const expected = requests.map(({ path, body }) => `${path} ${body.length} ${crc32(body)}`);
       expect(answers, `client ${client}`).toEqual(expected);
     }),
   );
 });
 
-/** Answers with the path, and length and hash of the body. Under `/slow` it lets much come before it reads. */
-async function hashingUpstream(): Promise<string> {
+/** Answers with the path, and length and checksum of the body. Under `/slow` it lets much come before it reads. */
+async function summingUpstream(): Promise<string> {
   const server = createServer((req, res) => {
-    const hash = createHash('sha256');
+    let checksum = 0;
     let length = 0;
     req.on('data', (piece: Buffer) => {
-      hash.update(piece);
+      checksum = crc32(piece, checksum);
       length += piece.length;
     });
     if (req.url?.endsWith('/slow')) {
@@ -58,7 +56,7 @@ async function hashingUpstream(): Promise<string> {
       const wait = () => (turns-- === 0 ? req.resume() : setImmediate(wait));
       wait();
     }
-    req.on('end', () => res.end(`${req.url} ${length} ${hash.digest('hex')}\n`));
+    req.on('end', () => res.end(`${req.url} ${length} ${checksum}\n`));
   }).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
@@ -79,7 +77,7 @@ async function sendAll(
     ]),
   );
   let heard = '';
-  const answers = () => heard.match(/^\/\S+ \d+ [0-9a-f]{64}$/gm) ?? [];
+  const answers = () => heard.match(/^\/\S+ \d+ \d+(?=\n)/gm) ?? [];
   const all = new Promise<void>((resolve, reject) => {
     socket.on('data', (bytes: Buffer) => {
       heard += bytes.toString('latin1');
