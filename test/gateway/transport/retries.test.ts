@@ -90,6 +90,29 @@ describe('a request that its target did not answer', () => {
     expect(up.wires.length).toBe(2);
   });
 
+  it('goes over a new connection when all that were kept have ended together', async () => {
+    const up = await upstream((wire, index) => (index < 2 ? wire : answering(ok('last'))(wire)));
+    const g = await gateway({ upstreams: [up.origin] });
+    const clients = [await client(g), await client(g)];
+    for (const c of clients) c.send(request('GET /first'));
+    const kept = [await up.wire(0), await up.wire(1)];
+    for (const wire of kept) {
+      await wire.until('\r\n\r\n');
+      wire.send(ok('first'));
+    }
+    for (const c of clients) await c.until('first');
+    // They are kept once the event loop has come round.
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    clients[0]?.send(request('GET /last'));
+    await Promise.race(kept.map((wire) => wire.until('GET /last ')));
+    const [asked, ...others] = kept.toSorted(({ received }) => (received.includes('GET /last ') ? -1 : 1));
+    asked?.socket.destroy();
+    for (const { socket } of others) socket.destroy();
+    await clients[0]?.until('\r\n\r\nlast');
+    expect(up.wires.length).toBe(3);
+    expect(g.outcomes.at(-1)).toMatchObject({ decision: 'forwarded', status: 200, tries: 2 });
+  });
+
   const once: readonly (readonly [
     name: string,
     head: string,

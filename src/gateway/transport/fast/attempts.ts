@@ -34,7 +34,7 @@ export class Attempts {
    * Asks a target. The first attempt may be pipelined with requests of others; a further one is not, as what went wrong
    * with the first could go wrong with all of them (RFC 9112 §9.3.2).
    * @param bodyLength what the request states of its body, in bytes; null where it states nothing
-   * @param except the origin that has just failed
+   * @param except the origin that has just failed; what ended one connection to it may have ended all that are kept
    * @returns why there is none to ask; null when `listener` hears the rest
    */
   begin(
@@ -51,7 +51,8 @@ export class Attempts {
     this.target = choice.origin;
     const pipelined = this.count === 0 && this.#left > 0 && bodyLength === null && PIPELINED.has(method);
     this.count += 1;
-    this.connection = pools.of(choice).connect(listener, pipelined);
+    const pool = pools.of(choice);
+    this.connection = choice.origin === except ? pool.open(listener) : pool.connect(listener, pipelined);
     return null;
   }
 

@@ -226,8 +226,9 @@ export class FastExchange implements Exchange, AnswerListener {
   }
 
   passedOver(unseen: boolean): void {
+    const failedOrigin = unseen ? undefined : this.#attempts.choice?.origin;
     this.#attempts.over('abandoned');
-    if (this.#attempts.takeAnotherAfterPassing(unseen)) this.#send();
+    if (this.#attempts.takeAnotherAfterPassing(unseen)) this.#send(failedOrigin);
     else this.#fail('forward.reset');
   }
 

@@ -59,6 +59,11 @@ class UpstreamPool implements ConnectionOwner {
       return used;
     }
     // What a new connection makes of the first request is not known, so nothing goes behind it (RFC 9112 §9.3.2).
+    return this.open(listener);
+  }
+
+  /** Opens a connection for `listener`. */
+  open(listener: AnswerListener): UpstreamConnection {
     const opened = new UpstreamConnection(this.#to, this.#options, this, listener);
     this.#all.add(opened);
     return opened;

@@ -219,6 +219,23 @@ describe('requests behind one that fails', () => {
     });
   }
 
+  it('are sent over new connections when all that were kept have ended together', async () => {
+    const u = await upstream((wire, index) =>
+      index < 2 ? answerFirst(wire) : answering(ok('elsewhere'))(wire),
+    );
+    const { together } = await gathering(u.origin);
+    for (const c of await together(request('GET /1'), request('GET /2'))) await c.until('first');
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    const clients = await together(request('GET /a'), request('GET /b'));
+    const kept = [await u.wire(0), await u.wire(1)];
+    await Promise.race(kept.map((wire) => wire.until('GET /b ')));
+    const [asked, ...others] = kept.toSorted(({ received }) => (received.includes('GET /b ') ? -1 : 1));
+    asked?.socket.destroy();
+    for (const { socket } of others) socket.destroy();
+    for (const c of clients) await c.until('elsewhere');
+    expect(u.wires.slice(2).flatMap(targets).sort()).toEqual(['/a', '/b']);
+  });
+
   it('are answered 502 when that fails, too', async () => {
     const u = await upstream(async (wire, index) => {
       if (index === 0) return answerFirst(wire);
