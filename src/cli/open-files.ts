@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** Files that a process has open besides connections of clients and to upstreams. */
-const OTHER_FILES = 64;
+const OTHER_FILES = 96;
 /** A connection that is forwarded is two: the client's and the upstream's. */
 const FILES_EACH = 2;
 

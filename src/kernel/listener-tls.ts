@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { randomBytes, type X509Certificate } from 'node:crypto';
 import {
   createSecureContext,
   type SecureContext,
@@ -24,6 +24,9 @@ export interface TlsMaterial {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
+/** Bytes, as Node wants them. */
+const TICKET_KEYS_LENGTH = 48;
+
 /** Whether clients may, or must, show a certificate. One that is shown must be good. */
 export type ClientCertificates = 'none' | 'optional' | 'required';
 
@@ -42,6 +45,8 @@ export class ListenerTls {
   #contexts: readonly SecureContext[];
   readonly #clientCertificates: ClientCertificates;
   readonly #servers: Server[] = [];
+  /** All servers take each other's tickets, so that a session goes on whichever of them accepts the client. */
+  #ticketKeys = randomBytes(TICKET_KEYS_LENGTH);
 
   constructor(material: TlsMaterial, clientCertificates: ClientCertificates) {
     this.#material = material;
@@ -76,6 +81,7 @@ export class ListenerTls {
   renew(material: TlsMaterial): void {
     this.#contexts = contextsOf(material);
     this.#material = material;
+    this.#ticketKeys = randomBytes(TICKET_KEYS_LENGTH);
     for (const server of this.#servers) server.setSecureContext(this.#default());
   }
 
@@ -87,7 +93,8 @@ export class ListenerTls {
   #default() {
     const { certificates, clientCa, minVersion } = this.#material;
     const [{ cert, key }] = certificates;
-    return { cert, key, minVersion, ...(clientCa === null ? {} : { ca: clientCa }) };
+    const ticketKeys = this.#ticketKeys;
+    return { cert, key, minVersion, ticketKeys, ...(clientCa === null ? {} : { ca: clientCa }) };
   }
 
   #contextFor(name: string): SecureContext | undefined {

@@ -49,11 +49,16 @@ async function flood(origin: string, count: number): Promise<Set<Socket>> {
       open.add(socket);
       socket.on('error', () => {});
       socket.once('close', () => open.delete(socket));
-      await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+      await Promise.race([new Promise<void>((resolve) => socket.once('connect', resolve)), closed(socket)]);
       socket.write(REQUEST);
     }),
   );
   return open;
+}
+
+/** Closed by whomever, also with a reset. */
+function closed(socket: Socket): Promise<null> {
+  return new Promise((resolve) => socket.once('close', () => resolve(null)));
 }
 
 const live = async () => (await ask(false, `${tollgate.metrics}/livez`)).status;
@@ -84,12 +89,11 @@ async function expectServed(): Promise<Socket> {
   for (;;) {
     const [socket] = await flood(tollgate.proxy, 1);
     if (socket === undefined) continue;
-    const closed = once(socket, 'close');
-    const answered = once(socket, 'data');
-    await Promise.race([expect.poll(() => waiting.length).toBeGreaterThan(0), closed]);
+    const refused = closed(socket);
+    const answered = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    await Promise.race([expect.poll(() => waiting.length).toBeGreaterThan(0), refused]);
     for (const answer of waiting.splice(0)) answer();
-    const first = await Promise.race([answered, closed]);
-    if (Buffer.isBuffer(first[0])) return socket;
+    if ((await Promise.race([answered, refused])) !== null) return socket;
   }
 }
 

@@ -5,9 +5,10 @@ import type { Duplex } from 'node:stream';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { ListenerTls } from '../../../kernel/listener-tls.ts';
 import { newRequestId } from '../../listen/request-id.ts';
-import { AddressCounts } from './address-counts.ts';
 import { begin, judged, settleUnread } from './begin.ts';
+import { bind } from './bind.ts';
 import { Connection } from './connection.ts';
+import { ConnectionCounts } from './connection-counts.ts';
 import { Http2Connections } from './http2.ts';
 import type { GeneralTransportOptions, Limits } from './options.ts';
 import { parseErrorCode } from './parse-error.ts';
@@ -72,7 +73,7 @@ export function createGeneralTransport(
   const { clock } = first;
   const connections = new Map<Duplex, Connection>();
   const servers: Server[] = [];
-  const addresses = new AddressCounts();
+  const counts = new ConnectionCounts();
   const http2 = new Http2Connections(first);
   let onEmpty: () => void = () => {};
   let isLastCall = false;
@@ -89,8 +90,7 @@ export function createGeneralTransport(
     const { isTrusted, limits, onConnection } = options;
     const address = socket.remoteAddress ?? '';
     onConnection?.(address);
-    const admitted = isTrusted(address) || addresses.admits(socket, address, limits.maxConnectionsPerAddress);
-    if (admitted) pass(socket);
+    if (counts.admits(socket, isTrusted(address) ? null : address, limits)) pass(socket);
     else socket.destroy();
   }
   function divert(socket: Socket, pass: (socket: Socket) => void): void {
@@ -140,6 +140,42 @@ export function createGeneralTransport(
     upgrades?.handle(req, req.socket, early);
   }
 
+  function openServer(tls: ListenerTls | null): Server {
+    const { limits } = options;
+    const settings = {
+      maxHeaderSize: limits.headSize,
+      connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, limits.headTimeoutMs),
+      // Bodies are held to a rate, not to a time.
+      requestTimeout: 0,
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      shouldUpgradeCallback: shouldUpgrade,
+    };
+    const alpn = options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+    const secure =
+      tls && createTlsServer({ ...settings, ...tls.options(limits.headTimeoutMs), ALPNProtocols: alpn });
+    const server = secure ?? createServer(settings);
+    // What TLS says of a connection before its handshake is between the two of them.
+    const connection = tls === null ? 'connection' : 'secureConnection';
+    // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
+    server.maxHeadersCount = 0;
+    setLimits(server, limits);
+    server.on(connection, onConnection);
+    server.on('request', onRequest);
+    server.on('checkContinue', onRequest);
+    server.on('checkExpectation', onRequest);
+    server.on('upgrade', onUpgrade);
+    server.on('connect', onConnect);
+    server.on('clientError', onClientError);
+    if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
+    if (tls !== null) putBefore(server, connection, divert);
+    putBefore(server, 'connection', admit);
+    // Last, so that a bad certificate of a client is seen before anybody is given its connection.
+    if (secure !== null) tls?.attach(secure);
+    servers.push(server);
+    return server;
+  }
+
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     const now = clock.monotonic();
     for (const connection of connections.values()) connection.tick(now);
@@ -148,39 +184,12 @@ export function createGeneralTransport(
 
   return {
     listen(port, host, tls = null) {
-      const { limits } = options;
-      const settings = {
-        maxHeaderSize: limits.headSize,
-        connectionsCheckingInterval: Math.min(LOOK_EVERY_MS, limits.headTimeoutMs),
-        // Bodies are held to a rate, not to a time.
-        requestTimeout: 0,
-        requireHostHeader: false,
-        insecureHTTPParser: false,
-        shouldUpgradeCallback: shouldUpgrade,
-      };
-      const alpn = options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
-      const secure =
-        tls && createTlsServer({ ...settings, ...tls.options(limits.headTimeoutMs), ALPNProtocols: alpn });
-      const server = secure ?? createServer(settings);
-      // What TLS says of a connection before its handshake is between the two of them.
-      const connection = tls === null ? 'connection' : 'secureConnection';
-      // node:http would hide headers past its count from us while it still obeys them; we count for ourselves.
-      server.maxHeadersCount = 0;
-      setLimits(server, limits);
-      server.on(connection, onConnection);
-      server.on('request', onRequest);
-      server.on('checkContinue', onRequest);
-      server.on('checkExpectation', onRequest);
-      server.on('upgrade', onUpgrade);
-      server.on('connect', onConnect);
-      server.on('clientError', onClientError);
-      if (doorkeeper !== null) putBefore(server, connection, doorkeeper);
-      if (tls !== null) putBefore(server, connection, divert);
-      putBefore(server, 'connection', admit);
-      // Last, so that a bad certificate of a client is seen before anybody is given its connection.
-      if (secure !== null) tls?.attach(secure);
-      servers.push(server);
-      return listening(server, port, host, (error) => options.onBug(error, null));
+      return bind(
+        () => openServer(tls),
+        port,
+        host,
+        (error) => options.onBug(error, null),
+      );
     },
 
     lastCall() {
@@ -224,9 +233,6 @@ export function createGeneralTransport(
 
 /** The bounds that node:http keeps itself, and that it takes anew for each connection or request. */
 function setLimits(server: Server, limits: Limits): void {
-  server.maxConnections = limits.maxConnections;
-  // Else a worker gives them back to its primary, which gives them to the next, and so on.
-  Object.assign(server, { dropMaxConnection: true });
   server.headersTimeout = limits.headTimeoutMs;
   server.keepAliveTimeout = limits.idleTimeoutMs;
 }
@@ -243,26 +249,6 @@ function putBefore(
     for (const listener of listeners) listener.call(server, socket);
   };
   server.on(connection, (socket: Socket) => doorkeeper(socket, handOver));
-}
-
-/** @param onError hears of errors once it is bound */
-function listening(
-  server: Server,
-  port: number,
-  host: string,
-  onError: (error: Error) => void,
-): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      // The system may refuse to accept, for want of file descriptors; that ends nothing that is open.
-      server.on('error', onError);
-      const address = server.address();
-      if (address === null || typeof address === 'string') reject(new Error('not a network address'));
-      else resolve(address);
-    });
-  });
 }
 
 /** Refuses what never became a request. */
