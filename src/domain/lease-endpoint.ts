@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Moment } from '../kernel/moment.ts';
 import { PartedMap } from '../kernel/parted-map.ts';
+import { TurnoverSet } from '../kernel/turnover.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import type { Lease, Refusal } from './held-lease.ts';
 import { type LeaseQuestion, type Returned, returnsWaitMs, TOKENS_AT_ONCE } from './lease.ts';
@@ -37,7 +38,7 @@ export class EndpointLeases {
   /** Where `forget` goes on. */
   #looks = this.#byToken[Symbol.iterator]();
   /** Tokens that may soon be spent from again, those first that were not looked at for longest. */
-  readonly #inDemand = new Set<Holding>();
+  readonly #inDemand = new TurnoverSet<Holding>();
   /** Every lease not seen to be over, oldest first. */
   #kept: Kept[] = [];
   #asking: Holding[] = [];

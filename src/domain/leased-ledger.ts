@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { elapsedMs, type Moment, momentOf } from '../kernel/moment.ts';
+import { TurnoverSet } from '../kernel/turnover.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import { Lease, Refusal } from './held-lease.ts';
 import {
@@ -37,7 +38,7 @@ export class LeasedLedger implements LimitLedger {
   readonly #endpoints = new Map<string, EndpointLeases>();
   readonly #stop: () => void;
   /** Questions that are not answered yet. */
-  readonly #underway = new Set<Promise<void>>();
+  readonly #underway = new TurnoverSet<Promise<void>>();
   readonly leases: LeaseCounts = { asked: 0, failed: 0, granted: 0, returned: 0, wasted: 0 };
 
   /** @param soon runs a task when what else arrived meanwhile has been heard: all that was asked until then is one question */

@@ -8,6 +8,7 @@
  * then forwards or refuses, and whatever the end was, `account` hears of it and is never awaited.
  */
 import type { Slot } from '../domain/slot-ledger.ts';
+import { TurnoverMap, TurnoverSet } from '../kernel/turnover.ts';
 import { type Arrival, type Decision, reject } from './decision.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import type { Gate } from './gate.ts';
@@ -24,9 +25,9 @@ export class Pipeline {
   readonly #onBug: OnBug;
   #underway = 0;
   /** The slots of exchanges that go to an endpoint with a maximum of them. */
-  readonly #slots = new Map<Arrival, Slot>();
+  readonly #slots = new TurnoverMap<Arrival, Slot>();
   /** Exchanges whose decision waits for the store. One that settles first, as its client has gone, is not among them. */
-  readonly #deciding = new Set<Arrival>();
+  readonly #deciding = new TurnoverSet<Arrival>();
   #onIdle: (() => void)[] = [];
 
   constructor(gate: Gate, account: Account, onBug: OnBug) {

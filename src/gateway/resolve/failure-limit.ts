@@ -3,6 +3,7 @@ import { networkOf } from '../../domain/address.ts';
 import { readChain } from '../../domain/address-chain.ts';
 import { type AddressSet, compileAddressSet } from '../../domain/address-set.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { TurnoverMap } from '../../kernel/turnover.ts';
 
 /** From where a request comes, as the connection and its headers say. */
 export interface Whence {
@@ -49,7 +50,7 @@ export class FailureLimit {
   readonly #key = randomBytes(16).toString('hex');
   readonly #counters = new Uint32Array(ROWS * COUNTERS);
   /** Look-ups that are under way, by network. */
-  readonly #underWay = new Map<string, number>();
+  readonly #underWay = new TurnoverMap<string, number>();
   /** When the window ends, in monotonic milliseconds. */
   #endsAt = Number.NEGATIVE_INFINITY;
   /** Who was asked about last: whoever fails mostly fails again. */

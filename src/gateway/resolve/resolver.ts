@@ -4,6 +4,7 @@ import { type Change, StoreAway, type TokenSource } from '../../domain/store.ts'
 import { acceptsSecret, unusable } from '../../domain/token.ts';
 import type { Breaker } from '../../kernel/breaker.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { TurnoverMap } from '../../kernel/turnover.ts';
 import type { Findings } from '../findings.ts';
 import type { FailureLimit, Whence } from './failure-limit.ts';
 import { isCurrent, type KnownToken } from './known-token.ts';
@@ -56,7 +57,7 @@ export class Resolver {
   readonly #options: ResolverOptions;
   readonly #events: ResolverEvents;
   readonly #cache: TokenCache;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new TurnoverMap<string, Flight>();
 
   constructor(
     source: TokenSource,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
+import { TurnoverMap } from '../../../kernel/turnover.ts';
 import type { GeneralTransportOptions } from '../general/options.ts';
 import { createGeneralTransport, type GeneralTransport, speakLast } from '../general/server.ts';
 import type { WebSocketUpgrades } from '../general/websocket.ts';
@@ -21,7 +22,7 @@ export function createFastTransport(
   upgrades: Pick<WebSocketUpgrades, 'handle'> | null,
 ): GeneralTransport {
   const { clock } = first;
-  const connections = new Map<ClientConnection, (socket: Socket) => void>();
+  const connections = new TurnoverMap<ClientConnection, (socket: Socket) => void>();
   let onEmpty: () => void = () => {};
   function leave(connection: ClientConnection): void {
     connections.delete(connection);

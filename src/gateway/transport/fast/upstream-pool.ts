@@ -1,4 +1,5 @@
 import type { Clock } from '../../../kernel/clock.ts';
+import { TurnoverSet } from '../../../kernel/turnover.ts';
 import type { TargetOptions } from '../../forward/target.ts';
 import { targetLookup } from '../../forward/target-lookup.ts';
 import type { Choice } from '../../forward/upstreams.ts';
@@ -16,7 +17,7 @@ const LOOK_RAREST_MS = 500;
 class UpstreamPool implements ConnectionOwner {
   readonly #to: Destination;
   readonly #options: TargetOptions;
-  readonly #all = new Set<UpstreamConnection>();
+  readonly #all = new TurnoverSet<UpstreamConnection>();
   #idle: UpstreamConnection[] = [];
   /** Released just now. Until the event loop has read on, nobody knows that no stray bytes follow the answer. */
   #resting: UpstreamConnection[] = [];

@@ -6,6 +6,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { RejectionCode } from '../../../domain/rejection.ts';
+import { TurnoverMap } from '../../../kernel/turnover.ts';
 import type { Head } from '../../listen/head.ts';
 import { http1Reading } from '../../listen/http2-head.ts';
 import { AskedAcknowledgements } from './asked-acknowledgements.ts';
@@ -51,7 +52,7 @@ export class Http2Connection {
   /** The address of the other end; empty when it has gone already. */
   readonly #peer: string;
   readonly #session: ServerHttp2Session;
-  readonly #underway = new Map<ServerHttp2Stream, Underway>();
+  readonly #underway = new TurnoverMap<ServerHttp2Stream, Underway>();
   readonly #options: () => GeneralTransportOptions;
   readonly #isLastCall: () => boolean;
   /** When there was last a stream, or the connection began; in milliseconds of the monotonic clock. */

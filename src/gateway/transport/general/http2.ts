@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TurnoverSet } from '../../../kernel/turnover.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { GeneralTransportOptions } from './options.ts';
 import type { Drained } from './server.ts';
@@ -6,7 +7,7 @@ import type { Drained } from './server.ts';
 /** The connections of the general transport that speak HTTP/2. */
 export class Http2Connections {
   #options: GeneralTransportOptions;
-  readonly #open = new Set<Http2Connection>();
+  readonly #open = new TurnoverSet<Http2Connection>();
   #isLastCall = false;
   #onEmpty: () => void = () => {};
 

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RejectionCode } from '../../../domain/rejection.ts';
 import type { ListenerTls } from '../../../kernel/listener-tls.ts';
+import { TurnoverMap } from '../../../kernel/turnover.ts';
 import { newRequestId } from '../../listen/request-id.ts';
 import { begin, judged, settleUnread } from './begin.ts';
 import { bind } from './bind.ts';
@@ -71,7 +72,7 @@ export function createGeneralTransport(
 ): GeneralTransport {
   let options = first;
   const { clock } = first;
-  const connections = new Map<Duplex, Connection>();
+  const connections = new TurnoverMap<Duplex, Connection>();
   const servers: Server[] = [];
   const counts = new ConnectionCounts();
   const http2 = new Http2Connections(first);
