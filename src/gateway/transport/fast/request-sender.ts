@@ -1,21 +1,15 @@
 import type { Socket } from 'node:net';
 
-/** Writes requests to one connection: each as soon as it is there, or several of one turn of the event loop together. */
+/** Writes requests to one connection. */
 export class RequestSender {
   readonly #socket: Socket;
-  #gathered = '';
 
   constructor(socket: Socket) {
     this.#socket = socket;
   }
 
-  /** Whether heads wait for `sendGathered`. */
-  get hasGathered(): boolean {
-    return this.#gathered !== '';
-  }
-
   /**
-   * Writes a request, or its beginning.
+   * Writes a request, or its beginning, or several that are complete.
    * @param head request line, headers and as much of the body as stands in characters, one for each byte
    * @param body what follows as bytes, or null
    * @returns false when the upstream should be given time
@@ -39,16 +33,5 @@ export class RequestSender {
   /** Whether the system is still to read from what was written. */
   get isBehind(): boolean {
     return this.#socket.writableLength > 0;
-  }
-
-  /** Keeps a request that is complete with its head, to be written behind those that were kept before. */
-  gather(head: string): void {
-    this.#gathered += head;
-  }
-
-  /** Writes what was kept, in one piece. */
-  sendGathered(): void {
-    this.#socket.write(this.#gathered, 'latin1');
-    this.#gathered = '';
   }
 }

@@ -7,6 +7,7 @@ import { AnswerTurns, passOver } from './answer-turns.ts';
 import { type ConnectionPhase, lossOf } from './connection-loss.ts';
 import { ConnectionTimes } from './connection-times.ts';
 import { type Destination, dial } from './dial.ts';
+import { Gathering } from './gathering.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { RequestSender } from './request-sender.ts';
 
@@ -28,11 +29,8 @@ export class UpstreamConnection {
   readonly #times: ConnectionTimes;
   readonly #turns: AnswerTurns;
   readonly #sender: RequestSender;
+  readonly #gathering: Gathering;
   #phase: ConnectionPhase = 'connecting';
-  /** Whose request is being taken, to be written behind others. */
-  #joining: AnswerListener | null = null;
-  /** How many requests are still taken. */
-  #mayJoin = 0;
   #isReading = false;
   /** The listener has asked for a pause. */
   #held = false;
@@ -45,6 +43,7 @@ export class UpstreamConnection {
     this.#owner = owner;
     this.#times = new ConnectionTimes(options);
     this.#turns = new AnswerTurns(listener);
+    this.#gathering = new Gathering(this.#turns);
     this.#socket = dial(to, options.tls, { buffer: this.#buffer.next, callback: this.#onRead });
     this.#sender = new RequestSender(this.#socket);
     const { secure } = to;
@@ -73,32 +72,30 @@ export class UpstreamConnection {
    */
   gather(most: number): void {
     this.#phase = 'gathering';
-    this.#mayJoin = most;
+    this.#gathering.begin(most);
   }
 
   /** Takes a further request, without a body, behind those it has gathered. @returns false when it takes none */
   join(listener: AnswerListener): boolean {
     if (this.#phase !== 'gathering') return false;
-    if (!this.#sender.hasGathered) {
+    if (this.#gathering.isEmpty) {
       // Whose request should have been the first did not write it.
       this.destroy();
       return false;
     }
-    this.#joining = listener;
-    listener.opened(this);
-    this.#joining = null;
+    this.#gathering.join(listener, this);
     return true;
   }
 
   /** Writes the requests that it has gathered, unless that is done. */
   sendGathered(): void {
     if (this.#phase !== 'gathering') return;
-    if (!this.#sender.hasGathered) {
+    if (this.#gathering.isEmpty) {
       this.destroy();
       return;
     }
     this.#begin(false, true);
-    this.#sender.sendGathered();
+    this.#gathering.write(this.#sender);
   }
 
   /**
@@ -110,19 +107,11 @@ export class UpstreamConnection {
    */
   send(head: string, body: Buffer | null, complete: boolean, isHead: boolean): boolean {
     if (this.#phase === 'gathering') {
-      this.#keep(head);
+      if (this.#gathering.keep(head)) this.sendGathered();
       return true;
     }
     this.#begin(isHead, complete);
     return this.#sender.send(head, body);
-  }
-
-  /** A listener and its request go into the two queues together, so that both are always in the same order. */
-  #keep(head: string): void {
-    if (this.#joining !== null) this.#turns.add(this.#joining);
-    this.#sender.gather(head);
-    this.#mayJoin -= 1;
-    if (this.#mayJoin === 0) this.sendGathered();
   }
 
   #begin(isHead: boolean, complete: boolean): void {
