@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ControlParts } from '../../src/control/control-parts.ts';
 import { FirstInOrder } from '../../src/control/first-in-order.ts';
+import type { AnyCall } from '../../src/control/operation.ts';
 import { scan } from '../../src/control/scan.ts';
+import { listShares } from '../../src/control/shares/list.ts';
 import { listQuery, listTokens } from '../../src/control/tokens/list.ts';
+import { listUsers, userQuery } from '../../src/control/users/list.ts';
 import type { Page } from '../../src/domain/store.ts';
-import type { Credential } from '../../src/domain/token.ts';
+import type { Credential, Share } from '../../src/domain/token.ts';
+import type { User } from '../../src/domain/user.ts';
 import { aToken, aUser, MADE_AT } from '../support/records.ts';
 
 describe('looking through all records', () => {
@@ -99,4 +104,40 @@ describe('the list of very many tokens', () => {
     const second = await page({ sortBy: 'name', sortOrder: 'desc', limit: '1', after: first.next ?? '' });
     expect(second.items[0]?.token.id).toBe(credentialAt(count - 3).token.id);
   });
+});
+
+it('the lists of very many users and shares look at so many for one page too, and go on behind their links', async () => {
+  const count = 60_000;
+  const user = aUser({ lastName: 'bulk' });
+  let lookedAt = 0;
+  const store = {
+    async users(after: string | null, limit: number): Promise<Page<User>> {
+      const from = after === null ? 0 : Number(after.slice(3)) + 1;
+      const items = Array.from({ length: Math.min(limit, count - from) }, (_, index) => {
+        const id = `00u${String(from + index).padStart(17, '0')}`;
+        return { ...user, id, lastName: from + index === count - 1 ? 'last' : 'bulk' };
+      });
+      lookedAt += items.length;
+      return { items, next: from + limit < count ? (items.at(-1)?.id ?? null) : null };
+    },
+    async shares(after: string | null, limit: number): Promise<Page<Share>> {
+      const { items, next } = await this.users(after, limit);
+      return { items: items.map(({ id }) => ({ id, tokenId: 'none' }) as Share), next };
+    },
+    tokensById: async (ids: readonly string[]) => ids.map(() => null),
+  };
+  const parts = { store } as unknown as ControlParts;
+  const users = await listUsers(parts, userQuery.parse({ q: 'last' }));
+  expect(users).toMatchObject({ items: [], next: expect.any(String) });
+  expect(lookedAt).toBeLessThanOrEqual(50_100);
+  const after = 'next' in users ? users.next : null;
+  expect(await listUsers(parts, userQuery.parse({ q: 'last', after }))).toMatchObject({
+    items: [{ lastName: 'last' }],
+    next: null,
+  });
+  lookedAt = 0;
+  const call = { caller: { user }, grant: 'own', now: MADE_AT } as AnyCall;
+  const filter = 'principalType eq "SSWS_TOKEN"';
+  expect(await listShares(parts, call, { filter })).toMatchObject({ items: [], next: expect.any(String) });
+  expect(lookedAt).toBeLessThanOrEqual(50_100);
 });

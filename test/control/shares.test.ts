@@ -173,6 +173,21 @@ describe("a token's share", () => {
   });
 });
 
+describe('a token that is made with a share', () => {
+  const make = (person: Person, body: object) =>
+    person.ask('POST', '/api/v1/api-tokens', { name: 'made', ...body });
+
+  it('is made for those alone who may set shares: a read-only administrator makes tokens without', async () => {
+    const reader = await plane.person(['READ_ONLY_ADMIN']);
+    const group = await plane.person(['GROUP_ADMIN']);
+    for (const share of [{ percentage: 100 }, { concurrencyPercentage: 0 }, { byEndpoint: { users: 100 } }]) {
+      expect(await make(reader, share)).toMatchObject({ status: 403, body: { errorCode: 'E0000006' } });
+      expect((await make(group, share)).status).toBe(201);
+    }
+    expect((await make(reader, {})).status).toBe(201);
+  });
+});
+
 describe('the list of shares', () => {
   it('needs a filter by type', async () => {
     for (const path of [SHARES, filtered('principalId eq "00T00000000000000000"')]) {

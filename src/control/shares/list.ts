@@ -4,6 +4,7 @@ import { type ApiError, BAD_CURSOR, badFilter, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type Filter, FilterProblem, parseFilter } from '../filter/parse.ts';
 import type { AnyCall } from '../operation.ts';
+import { pageById } from '../page-by-id.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { reaches } from '../permissions.ts';
 import { scan } from '../scan.ts';
@@ -45,20 +46,13 @@ export async function listShares(
   if (start === undefined || (start !== null && !/^\w{1,64}$/.test(start))) return BAD_CURSOR;
   const limit = query.limit ?? PAGE_PRESET;
   if (wanted.type !== 'SSWS_TOKEN') return { kind: 'page', items: [], next: null, limit };
-  const items: Share[] = [];
-  const source =
+  const slices =
     wanted.id === null
       ? scan((after, count) => parts.store.shares(after, count), start)
       : sharesOf(parts, wanted.id, start);
-  for await (const batch of source) {
-    for (const share of await reachable(parts, call, batch)) {
-      if (items.length === limit) {
-        return { kind: 'page', items, next: encodeCursor([items.at(-1)?.id ?? '']), limit };
-      }
-      items.push(share);
-    }
-  }
-  return { kind: 'page', items, next: null, limit };
+  const choose = (slice: readonly Share[]) => reachable(parts, call, slice);
+  const { items, next } = await pageById(slices, choose, limit, ({ id }) => id);
+  return { kind: 'page', items, next: next === null ? null : encodeCursor([next]), limit };
 }
 
 async function* sharesOf(
@@ -74,10 +68,10 @@ async function* sharesOf(
 async function reachable(
   { store }: ControlParts,
   { caller, grant, now }: AnyCall,
-  batch: readonly Share[],
+  slice: readonly Share[],
 ): Promise<readonly Share[]> {
-  const credentials = await store.tokensById(batch.map(({ tokenId }) => tokenId));
-  return batch.filter((_, index) => {
+  const credentials = await store.tokensById(slice.map(({ tokenId }) => tokenId));
+  return slice.filter((_, index) => {
     const credential = credentials[index] ?? null;
     return credential !== null && isActive(credential, now) && reaches(grant, caller.user, credential.owner);
   });

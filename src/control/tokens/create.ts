@@ -8,7 +8,7 @@ import { type ApiError, FORBIDDEN, invalid } from '../api-error.ts';
 import { eventOf, fromFresh } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { type AnyCall, created, type Operation, operation, type Reply } from '../operation.ts';
-import { reaches } from '../permissions.ts';
+import { grantFor, reaches } from '../permissions.ts';
 import { byEndpoint, unknownEndpoint } from '../shares/by-endpoint.ts';
 import { percentage, shortText } from '../validation.ts';
 import { describeToken, tokenTargets } from './event-facts.ts';
@@ -48,6 +48,9 @@ export function createApiToken(parts: ControlParts): Operation {
 async function create(parts: ControlParts, call: AnyCall, body: Creation): Promise<Reply> {
   const owner = await ownerOf(parts, call, body.userId);
   if ('kind' in owner) return owner;
+  if (setsShare(body) && grantFor('createPrincipalRateLimitEntity', call.caller.user) === null) {
+    return FORBIDDEN;
+  }
   const misnamed = unknownEndpoint(body.byEndpoint ?? {}, parts.endpoints);
   if (misnamed !== null) return misnamed;
   const judged = await judgeNetwork(body.network ?? ANYWHERE, parts.store);
@@ -84,11 +87,15 @@ async function ownerOf(
   return invalid('userId', `userId: The user ${owner.login} is not active but ${owner.status}.`);
 }
 
+/** Whether the token is to have a share of its own, which not all may set who make tokens. */
+function setsShare({ percentage, concurrencyPercentage, byEndpoint }: Creation): boolean {
+  return percentage !== undefined || concurrencyPercentage !== undefined || byEndpoint !== undefined;
+}
+
 /** The share that the body sets; null when it sets none and the defaults hold. */
 function newShare(token: Token, body: Creation, { caller, now }: AnyCall): Share | null {
+  if (!setsShare(body)) return null;
   const { percentage, concurrencyPercentage, byEndpoint } = body;
-  if (percentage === undefined && concurrencyPercentage === undefined && byEndpoint === undefined)
-    return null;
   return {
     id: newId('prl'),
     tokenId: token.id,

@@ -4,6 +4,7 @@ import type { User } from '../../domain/user.ts';
 import { type ApiError, BAD_CURSOR, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
 import { FirstInOrder } from '../first-in-order.ts';
+import { LOOKED_AT_MAX, pageById } from '../page-by-id.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { type Grant, reaches } from '../permissions.ts';
 import { scan } from '../scan.ts';
@@ -12,12 +13,7 @@ import { statusOf, TOKEN_STATUSES, typeOf } from './status.ts';
 
 /** Without a limit all tokens are one page, up to this many: no answer is longer. */
 const PAGE_MAX = 1000;
-/**
- * How many tokens are looked at for one page. In the order of ids, what lies behind them is behind the `next` link;
- * another order is refused where there are more, since it would have to look at every one.
- */
-const LOOKED_AT_MAX = 50_000;
-
+/** Another order than that of ids has to look at every one. */
 const TOO_MANY_TO_SORT = invalid(
   'sortBy',
   `sortBy: There are more than ${LOOKED_AT_MAX} tokens to sort. List them in the order of their ids, which is that without sortBy.`,
@@ -92,24 +88,9 @@ async function byId(
   wanted: (credential: Credential) => boolean,
   limit: number,
 ): Promise<TokenPage> {
-  const items: Credential[] = [];
-  const page = (last: string | undefined): TokenPage => {
-    return { kind: 'page', items, next: last === undefined ? null : encodeCursor(['', last]) };
-  };
-  let lookedAt = 0;
-  let lastBefore: string | undefined;
-  for await (const slice of slices) {
-    // What was looked at in vain is not looked at again: the next page goes on behind it.
-    if (lookedAt >= LOOKED_AT_MAX && slice[0] !== undefined) return page(lastBefore);
-    for (const credential of slice) {
-      if (!wanted(credential)) continue;
-      if (items.length === limit) return page(items.at(-1)?.token.id);
-      items.push(credential);
-    }
-    lookedAt += slice.length;
-    lastBefore = slice.at(-1)?.token.id ?? lastBefore;
-  }
-  return page(undefined);
+  const choose = (slice: readonly Credential[]) => slice.filter(wanted);
+  const { items, next } = await pageById(slices, choose, limit, ({ token }) => token.id);
+  return { kind: 'page', items, next: next === null ? null : encodeCursor(['', next]) };
 }
 
 interface Placed {

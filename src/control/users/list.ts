@@ -4,6 +4,7 @@ import { type ApiError, BAD_CURSOR, badFilter, badSearch } from '../api-error.ts
 import type { ControlParts } from '../control-parts.ts';
 import { compileFilter } from '../filter/match.ts';
 import { comparisonsOf, FilterProblem, type Operator, parseFilter } from '../filter/parse.ts';
+import { pageById } from '../page-by-id.ts';
 import { decodeCursor, encodeCursor } from '../paging.ts';
 import { scan } from '../scan.ts';
 import { pageLimit } from '../validation.ts';
@@ -56,17 +57,14 @@ export async function listUsers({ store }: ControlParts, query: UserQuery): Prom
   const cursor = query.after === undefined ? null : decodeCursor(query.after, 1);
   if (query.after !== undefined && !/^\w{1,64}$/.test(cursor?.[0] ?? '')) return BAD_CURSOR;
   const limit = query.limit ?? (query.q === undefined ? PAGE_MAX : FOUND_PRESET);
-  const items: User[] = [];
-  for await (const slice of scan((after, count) => store.users(after, count), cursor?.[0] ?? null)) {
-    for (const user of slice) {
-      if (!wanted(user)) continue;
-      if (items.length === limit) {
-        return { kind: 'page', items, next: encodeCursor([items.at(-1)?.id ?? '']), limit };
-      }
-      items.push(user);
-    }
-  }
-  return { kind: 'page', items, next: null, limit };
+  const slices = scan((after, count) => store.users(after, count), cursor?.[0] ?? null);
+  const { items, next } = await pageById(
+    slices,
+    (slice) => slice.filter(wanted),
+    limit,
+    ({ id }) => id,
+  );
+  return { kind: 'page', items, next: next === null ? null : encodeCursor([next]), limit };
 }
 
 function wantedBy({ q, filter, search }: UserQuery): Wanted | ApiError {
