@@ -11,7 +11,6 @@ import type { Rules } from './apply/context.ts';
 import { Draft } from './apply/draft.ts';
 import { plan } from './apply/plan.ts';
 import { summary } from './apply/summary.ts';
-import { unchangedSince } from './apply/unchanged-since.ts';
 import type { Output } from './config-check.ts';
 import { openStore } from './open-store.ts';
 import { loadStoreTls } from './tls-files.ts';
@@ -108,9 +107,8 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
 }
 
 /** One commit, unless somebody else has written in the meantime to what is to be written. */
-async function write({ mutations, before }: Draft, store: Store): Promise<void> {
+async function write({ mutations }: Draft, store: Store): Promise<void> {
   try {
-    if (!(await unchangedSince(before, store))) throw new StoreConflict('a record has changed');
     await store.commit(mutations);
   } catch (error) {
     if (error instanceof StoreConflict) {

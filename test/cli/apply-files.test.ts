@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { indexOfSha256, mintSecret, secretIndex } from '../../src/domain/secret.ts';
+import type { Mutation } from '../../src/domain/store.ts';
 import { anyText } from '../support/any-text.ts';
+import { anAgent, aShare, aToken, aUser, aZone } from '../support/records.ts';
 import { type ApplySite, applySite } from './apply-site.ts';
 
 const BAD = fileURLToPath(new URL('../config/apply-bad/', import.meta.url));
@@ -195,21 +197,51 @@ describe('the store', () => {
     expect(site.storeExists()).toBe(false);
   });
 
-  it('is written over by nobody who read it before somebody else changed it', async () => {
-    const secret = mintSecret('tg');
-    await site.apply(`${user('ada@example.com')}\n${token({ secret })}`);
+  it('is written over by nobody who read it before somebody else changed it; use is no change', async () => {
+    await site.apply(user('ada@example.com'));
     const store = await site.open();
-    const made = await site.find(secret);
-    if (made === null) throw new Error('the token was made');
-    const file = site.file('loose.jsonl', token({ secret, window: '1d' }));
+    const [owner, zone, agent] = [aUser(), aZone(['192.0.2.0/24']), anAgent()];
+    const { token: made, secret } = aToken(owner.id);
+    const share = aShare(made.id, { percentage: 1 });
+    const records: Mutation[] = [
+      { put: 'user', user: owner },
+      { put: 'zone', zone },
+      { put: 'agent', agent },
+      { put: 'token', token: made },
+      { put: 'share', share },
+    ];
+    const lines = [
+      { user: { login: owner.login, firstName: 'Augusta' } },
+      { zone: { name: zone.name, gateways: ['198.51.100.0/24'] } },
+      { agent: { name: agent.name, kind: 'OTHER' } },
+      { token: { name: 'renamed', owner: owner.login, secret, percentage: 2 } },
+    ];
+    const file = site.file('loose.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'));
     chmodSync(file, 0o644);
-    // The warning is printed between reading and writing, and this store writes at once.
-    const revoked = { ...made.token, revokedAt: 5 };
-    const onLine = () => store.commit([{ put: 'token', token: revoked }]);
-    await expect(site.apply({ file }, { onLine })).rejects.toThrow(
-      'Nothing was written: apply the file again.',
-    );
-    expect((await site.find(secret))?.token).toEqual(revoked);
+    const changes: Mutation[] = [
+      { put: 'user', user: { ...owner, status: 'SUSPENDED' } },
+      { put: 'zone', zone: { ...zone, status: 'INACTIVE' } },
+      { put: 'agent', agent: { ...agent, status: 'INACTIVE' } },
+      { put: 'token', token: { ...made, revokedAt: 5 } },
+      { put: 'share', share: { ...share, percentage: 3 } },
+      { remove: 'token', id: made.id },
+    ];
+    for (const change of changes) {
+      await store.commit(records);
+      // The warning is printed between reading and writing, and this store writes at once.
+      const onLine = () => store.commit([change]);
+      await expect(site.apply({ file }, { onLine })).rejects.toThrow(
+        'Nothing was written: apply the file again.',
+      );
+      expect((await store.user(owner.id))?.firstName).toBe(owner.firstName);
+    }
+    await store.commit(records);
+    const onLine = () => store.record([{ tokenId: made.id, usedAt: made.createdAt + 5 }]);
+    expect((await site.apply({ file }, { onLine })).code).toBe(0);
+    expect((await store.token(made.id))?.token).toMatchObject({
+      name: 'renamed',
+      lastUsedAt: made.createdAt + 5,
+    });
   });
 
   it('knows secrets and hashes that are applied by their peppered index', async () => {

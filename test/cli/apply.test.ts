@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Before } from '../../src/cli/apply/draft.ts';
-import { unchangedSince } from '../../src/cli/apply/unchanged-since.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
-import type { Mutation, Store } from '../../src/domain/store.ts';
+import type { Store } from '../../src/domain/store.ts';
 import { Ear } from '../store/ear.ts';
 import { anAgent, aShare, aToken, aUser, aZone } from '../support/records.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -319,42 +317,6 @@ tokens:
     const { lines } = await site.apply(`${anywhere}${office('status: INACTIVE')}`);
     expect(lines).toEqual(['changed 1 zone, 1 token; 1 record is as the file says.']);
     expect((await site.apply(office('usage: BLOCKLIST'))).code).toBe(0);
-  });
-
-  it('knows of what it is about to overwrite whether somebody else has changed it, and use is no change', async () => {
-    const store = await site.open();
-    const [user, zone, agent] = [aUser(), aZone(['192.0.2.0/24']), anAgent()];
-    const { token } = aToken(user.id);
-    const records: Mutation[] = [
-      { put: 'user', user },
-      { put: 'zone', zone },
-      { put: 'agent', agent },
-      { put: 'token', token },
-    ];
-    await store.commit(records);
-    const before: Before[] = [
-      { kind: 'user', record: user },
-      { kind: 'zone', record: zone },
-      { kind: 'agent', record: agent },
-      { kind: 'token', record: { token, owner: user, agent: null, share: null } },
-    ];
-    await store.record([{ tokenId: token.id, usedAt: token.createdAt + 5 }]);
-    expect(await unchangedSince(before, store)).toBe(true);
-    const changes: Mutation[] = [
-      { put: 'user', user: { ...user, status: 'SUSPENDED' } },
-      { put: 'zone', zone: { ...zone, status: 'INACTIVE' } },
-      { put: 'agent', agent: { ...agent, status: 'INACTIVE' } },
-      { put: 'token', token: { ...token, revokedAt: 5 } },
-      { put: 'share', share: aShare(token.id, { percentage: 1 }) },
-      { remove: 'token', id: token.id },
-    ];
-    for (const change of changes) {
-      await store.commit([change]);
-      expect([change, await unchangedSince(before, store)]).toEqual([change, false]);
-      await store.commit([{ remove: 'token', id: token.id }]);
-      await store.commit(records);
-      expect(await unchangedSince(before, store)).toBe(true);
-    }
   });
 
   it('takes JSON Lines in any order, and makes of them what it makes of the same records in YAML', async () => {

@@ -41,8 +41,7 @@ export function planAgents(
         fields: FIELDS,
         old,
         next,
-        before: old === null ? null : { kind: 'agent', record: old },
-        mutations: () => [{ put: 'agent', agent: { ...next, lastUpdatedAt: rules.now } }],
+        mutations: () => [{ put: 'agent', agent: { ...next, lastUpdatedAt: rules.now }, replacing: old }],
         deeds: () => agentDeeds(old, next),
       });
     }

@@ -1,9 +1,6 @@
 import type { Problem } from '../../config/apply-file/apply-file.ts';
 import type { EntryKind } from '../../config/apply-file/schema.ts';
 import type { Mutation } from '../../domain/store.ts';
-import type { Credential } from '../../domain/token.ts';
-import type { Agent, User } from '../../domain/user.ts';
-import type { Zone } from '../../domain/zone.ts';
 import { type Deed, DeedLog } from './events.ts';
 import { changesText, differing, type Field, valuesText } from './fields.ts';
 
@@ -17,13 +14,6 @@ export interface Counts {
   unchanged: number;
 }
 
-/** A record that is to be changed, as it was read: what the change was decided on. */
-export type Before =
-  | { readonly kind: 'user'; readonly record: User }
-  | { readonly kind: 'zone'; readonly record: Zone }
-  | { readonly kind: 'agent'; readonly record: Agent }
-  | { readonly kind: 'token'; readonly record: Credential };
-
 /** One record: what it was, or null; what it is to be; and how to write that. */
 export interface Step<T> {
   readonly kind: EntryKind;
@@ -32,8 +22,7 @@ export interface Step<T> {
   readonly fields: readonly Field<T>[];
   readonly old: T | null;
   readonly next: T;
-  readonly before: Before | null;
-  /** @param fields the names of those that differ; of a new record, all */
+  /** On the condition that the record is still `old`. @param fields the names of those that differ; of a new record, all */
   mutations(fields: ReadonlySet<string>): readonly Mutation[];
   /** What the System Log is told of it. @param fields as above */
   deeds(fields: ReadonlySet<string>): readonly Deed[];
@@ -42,7 +31,6 @@ export interface Step<T> {
 /** What is to be written, and what is wrong, as far as the file has been read. */
 export class Draft {
   readonly mutations: Mutation[] = [];
-  readonly before: Before[] = [];
   readonly counts: Readonly<Record<EntryKind, Counts>> = {
     user: { created: 0, changed: 0, unchanged: 0 },
     zone: { created: 0, changed: 0, unchanged: 0 },
@@ -90,7 +78,6 @@ export class Draft {
       return;
     }
     this.counts[kind][old === null ? 'created' : 'changed'] += 1;
-    if (step.before !== null) this.before.push(step.before);
     const names = new Set(fieldsToWrite.map(({ name }) => name));
     this.mutations.push(...step.mutations(names), ...this.#deeds.add(step.deeds(names), this.#now));
     if (!this.#wantsLines) return;

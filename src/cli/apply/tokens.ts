@@ -153,7 +153,6 @@ function stepOf(
     fields,
     old,
     next,
-    before: stored === null ? null : { kind: 'token', record: stored },
     mutations: (differing) => mutationsOf(next, differing, stored, now),
     deeds: (differing) => deedsOf(next, differing, stored, now),
   };
@@ -207,6 +206,7 @@ function deedsOf(
   return tokenDeeds(stored?.token ?? null, next.token, ofToken, share);
 }
 
+/** Nobody else has what is new, by its secret: a condition for each of a million would only cost. */
 function mutationsOf(
   next: TokenState,
   fields: ReadonlySet<string>,
@@ -216,11 +216,14 @@ function mutationsOf(
   const { token, percentage, byEndpoint } = next;
   const mutations: Mutation[] = [];
   if (stored === null || [...fields].some((field) => !SHARE_FIELDS.has(field))) {
-    mutations.push({ put: 'token', token: { ...token, lastUpdatedAt: now } });
+    const replaces = stored === null ? {} : { replacing: stored.token };
+    mutations.push({ put: 'token', token: { ...token, lastUpdatedAt: now }, ...replaces });
   }
   const says = percentage !== null || Object.keys(byEndpoint).length > 0;
   if (stored === null ? says : [...fields].some((field) => SHARE_FIELDS.has(field))) {
-    mutations.push({ put: 'share', share: shareRecord(next, stored?.share ?? null, now) });
+    const old = stored?.share ?? null;
+    const replaces = stored === null ? {} : { replacing: old };
+    mutations.push({ put: 'share', share: shareRecord(next, old, now), ...replaces });
   }
   return mutations;
 }

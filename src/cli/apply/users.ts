@@ -44,8 +44,7 @@ export async function planUsers(
       fields: FIELDS,
       old,
       next,
-      before: old === null ? null : { kind: 'user', record: old },
-      mutations: () => [{ put: 'user', user: { ...next, lastUpdatedAt: rules.now } }],
+      mutations: () => [{ put: 'user', user: { ...next, lastUpdatedAt: rules.now }, replacing: old }],
       deeds: (fields) => userDeeds(old, next, fields),
     });
   });

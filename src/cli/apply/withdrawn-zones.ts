@@ -20,10 +20,12 @@ export async function findCutOff(withdrawn: readonly WithdrawnZone[], context: C
       'put' in mutation && mutation.put === 'token' ? [[mutation.token.id, mutation.token] as const] : [],
     ),
   );
+  const named = new Set<string>();
   let after: string | null = null;
   do {
     const page = await store.tokens(after, TOKENS_AT_ONCE);
     for (const { token: stored } of page.items) {
+      if (stored.revokedAt === null) for (const zoneId of zonesOf(stored)) named.add(zoneId);
       const token = changed.get(stored.id) ?? stored;
       if (token.revokedAt !== null) continue;
       for (const zoneId of zonesOf(token)) users.get(zoneId)?.push(token);
@@ -32,6 +34,8 @@ export async function findCutOff(withdrawn: readonly WithdrawnZone[], context: C
   } while (after !== null);
   for (const { raw, zone } of withdrawn) {
     const tokens = users.get(zone.id) ?? [];
+    // Nor may a token be bound to it until it is written. One that this file unbinds is among the preconditions itself.
+    if (!named.has(zone.id)) draft.mutations.push({ expect: 'zone-unused', id: zone.id });
     if (tokens.length === 0) continue;
     const path = [zone.usage === 'BLOCKLIST' ? 'usage' : 'status'];
     const message = `tokens name the zone in their networks, and would lose it: ${namesOf(tokens)}`;

@@ -56,8 +56,7 @@ export function planZones(
       fields: FIELDS,
       old,
       next,
-      before: old === null ? null : { kind: 'zone', record: old },
-      mutations: () => [{ put: 'zone', zone: { ...next, lastUpdatedAt: rules.now } }],
+      mutations: () => [{ put: 'zone', zone: { ...next, lastUpdatedAt: rules.now }, replacing: old }],
       deeds: () => zoneDeeds(old, next),
     });
   }
