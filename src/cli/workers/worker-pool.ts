@@ -13,6 +13,8 @@ interface Member {
   readonly worker: Worker;
   /** Where it listens; null until it does. */
   listensAt: AddressInfo | null;
+  /** Whether the configuration may have changed since it read it, while it could not be told. */
+  mayBeBehind: boolean;
 }
 
 /**
@@ -113,10 +115,11 @@ export class WorkerPool {
     for (const { worker } of this.#members.values()) tell(worker, { tell: 'last-call' });
   }
 
-  /** Has the workers read the configuration again; one that is starting reads it anyway. */
+  /** Has the workers read the configuration again; one that is starting, as soon as it hears of it. */
   reload(): void {
-    for (const { worker, listensAt } of this.#members.values()) {
-      if (listensAt !== null) worker.process.kill('SIGHUP');
+    for (const member of this.#members.values()) {
+      if (member.listensAt === null) member.mayBeBehind = true;
+      else member.worker.process.kill('SIGHUP');
     }
   }
 
@@ -145,7 +148,7 @@ export class WorkerPool {
     if (this.#phase === 'stopping') return;
     const worker = cluster.fork();
     closeUndelivered(worker.process);
-    this.#members.set(worker.id, { worker, listensAt: null });
+    this.#members.set(worker.id, { worker, listensAt: null, mayBeBehind: false });
     // A worker that dies takes its channel along; its exit tells the same.
     worker.on('error', () => {});
   }
@@ -176,6 +179,7 @@ export class WorkerPool {
     if ('listensAt' in message) {
       const member = this.#members.get(worker.id);
       if (member !== undefined) member.listensAt = message.listensAt;
+      if (member?.mayBeBehind) worker.process.kill('SIGHUP');
       this.#log.info({ worker: worker.id, pid: worker.process.pid }, 'a worker is up');
       this.#changed();
     } else this.#waiting.get(message.question)?.(message.answer);

@@ -192,6 +192,18 @@ describe('a primary', () => {
     await toldTwice.until('a worker is up', 3);
   });
 
+  it('has a worker that is starting reload too, since it may have read the configuration before it changed', async () => {
+    process.kill(pids(toldTwice).at(-1) ?? 0, 'SIGKILL');
+    await toldTwice.until('a worker has died and is replaced', 2);
+    process.kill(toldTwice.pid, 'SIGHUP');
+    // By the primary, by the worker that was up, and by the one that was not.
+    await toldTwice.until('the configuration was reloaded', 3);
+    const [, , , fourth] = toldTwice.log('a worker is up');
+    expect(toldTwice.log('the configuration was reloaded').map(({ worker }) => worker)).toContain(
+      fourth?.worker,
+    );
+  });
+
   it('ends at once, with its workers, on a second SIGTERM', async () => {
     const answer = ask(false, `${toldTwice.proxy}/held`, authorization).catch(() => 'cut off');
     await expect.poll(() => held.length).toBe(1);
