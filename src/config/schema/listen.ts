@@ -80,7 +80,9 @@ export const listen = section({
     .describe('Slowest a request body may arrive, in bytes a second; null allows any.'),
   idleTimeout: duration('1s', '1h')
     .prefault('75s')
-    .describe('How long a connection may stay open between two requests.'),
+    .describe(
+      'How long a connection may stay open between two requests, and a client leave an answer untouched.',
+    ),
   drainDelay: duration('0s', '5m')
     .prefault('0s')
     .describe(

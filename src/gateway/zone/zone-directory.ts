@@ -37,6 +37,8 @@ export class ZoneDirectory {
   #doubts = 0;
   /** How many of them there were when the zones that are held were read; null when none are. */
   #doubtsThen: number | null = null;
+  /** How many of them there were with the last change that was announced. */
+  #doubtsChanged = 0;
   #reading: Promise<CompiledZones> | null = null;
 
   constructor(
@@ -67,8 +69,13 @@ export class ZoneDirectory {
     });
   }
 
+  /** Takes in what was written elsewhere. Zones that have changed are read at once, while the store is there. */
   changed(change: Change): void {
-    if (change.of === 'zones' || change.of === 'everything') this.#doubts += 1;
+    if (change.of === 'everything') this.gap();
+    if (change.of !== 'zones') return;
+    this.#doubts += 1;
+    this.#doubtsChanged = this.#doubts;
+    if (this.#zones !== null) this.#refresh();
   }
 
   /** Changes may have been missed. */
@@ -81,14 +88,16 @@ export class ZoneDirectory {
     if (this.#doubtsThen === this.#doubts) this.#rightAt = Math.max(this.#rightAt, askedAt);
   }
 
+  /** What is held still stands until it is too old, unless it is known to be another by now. */
   #withoutStore(): CompiledZones | null {
+    if (this.#doubtsThen === null || this.#doubtsThen < this.#doubtsChanged) return null;
     return this.#clock.monotonic() - this.#rightAt <= this.#options.staleFor ? this.#zones : null;
   }
 
   #refresh(): void {
     if (this.#reading !== null || !this.#breaker.allows()) return;
     this.#read().catch((error: unknown) => {
-      // What is held still stands until it is too old; the breaker knows of the store.
+      // The breaker knows of the store, and the next request is told.
       if (!(error instanceof StoreAway)) throw error;
     });
   }

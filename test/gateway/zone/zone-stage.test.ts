@@ -112,6 +112,27 @@ describe('the zone stage', () => {
     expect(await stage.check(restricted, from(INSIDE))).toBe('zone.store-away');
   });
 
+  it('reads zones that have changed at once, so that the store may be away when the next request comes', async () => {
+    expect(await stage.check(restricted, from(INSIDE))).toBeNull();
+    await store.commit([{ put: 'zone', zone: aZone(['198.51.100.0/24'], { id: zone.id }) }]);
+    directory.changed({ of: 'zones' });
+    await new Promise((done) => setImmediate(done));
+    source.away = true;
+    expect(await stage.check(restricted, from(INSIDE))).toBe('zone.outside');
+  });
+
+  it('believes no zones that are known to have changed, but those that may have, while the store is away', async () => {
+    expect(await stage.check(restricted, from(INSIDE))).toBeNull();
+    source.away = true;
+    directory.gap();
+    expect(await stage.check(restricted, from(INSIDE))).toBeNull();
+    directory.changed({ of: 'zones' });
+    expect(await stage.check(restricted, from(INSIDE))).toBe('zone.store-away');
+    source.away = false;
+    clock.advance(1_000);
+    expect(await stage.check(restricted, from(INSIDE))).toBeNull();
+  });
+
   it('refuses with 503 what is restricted when the zones were never read', async () => {
     source.away = true;
     expect(await stage.check(restricted, from(INSIDE))).toBe('zone.store-away');
