@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { Config } from './config.ts';
-import { configJsonSchema } from './json-schema.ts';
 import { at, type Path } from './reading.ts';
+import { configSchema } from './schema.ts';
 import { NEEDS_RESTART } from './setting.ts';
 
 /**
@@ -9,14 +10,15 @@ import { NEEDS_RESTART } from './setting.ts';
  * marked in schema.ts.
  */
 export function settingsThatNeedRestart(): readonly Path[] {
-  return marked(configJsonSchema(), []);
+  return marked(configSchema, []);
 }
 
-function marked(node: unknown, path: Path): Path[] {
-  if (at(node, [NEEDS_RESTART]) === true) return [path];
-  const properties = at(node, ['properties']);
-  if (typeof properties !== 'object' || properties === null) return [];
-  return Object.entries(properties).flatMap(([key, part]) => marked(part, [...path, key]));
+function marked(setting: z.core.$ZodType, path: Path): Path[] {
+  if (z.globalRegistry.get(setting)?.[NEEDS_RESTART] === true) return [path];
+  // A group that is not written is as if it were empty.
+  if (setting instanceof z.ZodPrefault) return marked(setting.unwrap(), path);
+  if (!(setting instanceof z.ZodObject)) return [];
+  return Object.entries(setting.shape).flatMap(([key, part]) => marked(part, [...path, key]));
 }
 
 const PATHS = settingsThatNeedRestart();

@@ -119,13 +119,13 @@ describe('a gateway of two workers', () => {
       }
     });
     onTestFinished(stop);
-    await expect.poll(() => answered).toBeGreaterThan(500);
+    await expect.poll(() => answered).toBeGreaterThan(200);
     const before = await metric(tollgate, FORWARDED);
     const [victim] = tollgate.log('a worker is up');
     process.kill(victim?.pid ?? 0, 'SIGKILL');
     await tollgate.until('a worker is up', 3);
     const back = answered;
-    await expect.poll(() => answered).toBeGreaterThan(back + 500);
+    await expect.poll(() => answered).toBeGreaterThan(back + 200);
     await stop();
     for (const agent of agents) agent.destroy();
 
