@@ -159,7 +159,7 @@ describe.skipIf(!hasPrometheus)(
           }),
         ]);
         // Often enough for every scrape, and the processor is left to others.
-        await after(20);
+        await after(100);
       }
     }
 

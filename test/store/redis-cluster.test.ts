@@ -8,7 +8,8 @@ import { redisSite } from './redis-site.ts';
 let cluster: RedisCluster;
 let raw: Cluster;
 beforeAll(async () => {
-  cluster = await startCluster();
+  // Two servers part the slots as well as three do, and each store connects to every one of them.
+  cluster = await startCluster({ primaries: 2 });
   raw = new Cluster(cluster.primaries.map(({ server }) => ({ host: '127.0.0.1', port: server.port })));
 });
 afterAll(async () => {
