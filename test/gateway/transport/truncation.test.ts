@@ -204,13 +204,14 @@ describe('a client that goes away', () => {
   });
 
   it('is not said to have been answered, and has nothing more asked, when it leaves while its answer waits to be written', async () => {
-    const body = 'a'.repeat(50_000);
+    const body = 'a'.repeat(64_000);
     const up = await upstream(answering(ok(body)));
     const g = await gateway({ upstreams: [up.origin] });
     const c = await client(g);
     c.socket.pause();
     const asked = 120;
-    c.send(request('GET /a').repeat(asked));
+    // So much that it is not read to its end, where it could be seen to leave.
+    c.send(request('GET /a', `X-Long: ${'a'.repeat(4_000)}`).repeat(asked));
     let taken = -1;
     while (taken !== g.outcomes.length) {
       taken = g.outcomes.length;
