@@ -166,7 +166,8 @@ function configOf(redis: string, upstream: string): string {
     listen: { proxy: '127.0.0.1:0', admin: '127.0.0.1:0', metrics: '127.0.0.1:0' },
     store: { kind: 'redis', url: redis, commandTimeout: '10s' },
     // All clients have one address, which would be refused for its bad tokens, and then for its good ones.
-    resolve: { failures: null },
+    // The cache is full before the warm-up is over: what grows after it is no cache that fills.
+    resolve: { failures: null, cacheSize: 500 },
     limit: { unmatched: { max: 1_000_000_000 } },
     endpoints: [{ name: 'limited', match: '* /limited', max: 10, window: '10s' }],
     control: { limit: { max: 100_000 } },
