@@ -43,6 +43,11 @@ export interface User {
   readonly lastUpdatedAt: number;
 }
 
+/** Whether the user may manage everything, now. */
+export function administers({ status, roles }: User): boolean {
+  return status === 'ACTIVE' && roles.includes('SUPER_ADMIN');
+}
+
 /** An installed agent (AD, LDAP, RADIUS, …): the holder of agent tokens (docs/okta.md §7, "Agents"). */
 export interface Agent {
   /** `a53` and 17 characters. */

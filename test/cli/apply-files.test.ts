@@ -244,6 +244,38 @@ describe('the store', () => {
     });
   });
 
+  it('is left with an active super administrator, who is there when it is written', async () => {
+    const boss = (login: string, more = 'roles: [SUPER_ADMIN]') => `users: [{ login: ${login}, ${more} }]`;
+    await site.apply(boss('ada@example.com'));
+    const refused = (field: string) => ({
+      code: 1,
+      lines: [
+        expect.stringMatching(
+          new RegExp(`^a\\.yaml:1:\\d+ users\\[0\\]\\.${field}: would leave no active super admin`),
+        ),
+      ],
+    });
+    expect(await site.apply(boss('ada@example.com', 'roles: [ORG_ADMIN]'))).toEqual(refused('roles'));
+    expect(await site.apply(boss('ada@example.com', 'status: SUSPENDED'))).toEqual(refused('status'));
+    await site.apply(boss('grace@example.com'));
+    const store = await site.open();
+    const grace = await store.userByLogin('grace@example.com');
+    if (grace === null) throw new Error('the user was made');
+    // The secret that others can read is warned of between reading and writing, and this store writes at once.
+    const file = site.file(
+      'demote.yaml',
+      `${boss('ada@example.com', 'roles: []')}\ntokens: [{ name: a, owner: ada@example.com, secret: ${mintSecret('tg')} }]`,
+    );
+    chmodSync(file, 0o644);
+    const onLine = () => store.commit([{ put: 'user', user: { ...grace, status: 'SUSPENDED' } }]);
+    await expect(site.apply({ file }, { onLine })).rejects.toThrow(
+      'Nothing was written: apply the file again.',
+    );
+    await store.commit([{ put: 'user', user: grace }]);
+    expect((await site.apply({ file })).code).toBe(0);
+    expect((await store.userByLogin('ada@example.com'))?.roles).toEqual([]);
+  });
+
   it('knows secrets and hashes that are applied by their peppered index', async () => {
     await site.close();
     const pepper = 'a pepper of no less than 32 signs'.replaceAll(' ', '-');

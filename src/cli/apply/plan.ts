@@ -7,6 +7,7 @@ import { planAgents } from './agents.ts';
 import { Claims } from './claims.ts';
 import { type Context, Owners, type Rules, WRONG } from './context.ts';
 import type { Draft } from './draft.ts';
+import { type Demotion, keepAnAdministrator } from './last-administrator.ts';
 import { tokenFields } from './token-fields.ts';
 import { planTokens } from './tokens.ts';
 import { planUsers } from './users.ts';
@@ -31,13 +32,21 @@ export async function plan(
     zones: new Map((await store.zones()).map((zone) => [zone.name, zone])),
     agents: byName(await store.agents()),
   };
-  const withdrawn = await planAllButTokens(source, context);
+  const { demotions, withdrawn } = await planAllButTokens(source, context);
   await planAllTokens(source, context);
+  await keepAnAdministrator(demotions, context);
   await findCutOff(withdrawn, context);
 }
 
-async function planAllButTokens(source: EntrySource, context: Context): Promise<readonly WithdrawnZone[]> {
+/** What the file takes away, which is judged when all of it is planned. */
+interface TakenAway {
+  readonly demotions: readonly Demotion[];
+  readonly withdrawn: readonly WithdrawnZone[];
+}
+
+async function planAllButTokens(source: EntrySource, context: Context): Promise<TakenAway> {
   const claims = { users: new Claims(), zones: new Claims(), agents: new Claims() };
+  const demotions: Demotion[] = [];
   const withdrawn: WithdrawnZone[] = [];
   for await (const batch of source.entries(['user', 'zone', 'agent'], (wrong) =>
     context.draft.problem(wrong),
@@ -48,11 +57,11 @@ async function planAllButTokens(source: EntrySource, context: Context): Promise<
     const users = judged('user', (raw) => judge(entrySchemas.user, raw, env));
     const zones = judged('zone', (raw) => judge(entrySchemas.zone, raw, env));
     const agents = judged('agent', (raw) => judge(entrySchemas.agent, raw, env));
-    await planUsers(users, claims.users, context);
+    demotions.push(...(await planUsers(users, claims.users, context)));
     withdrawn.push(...planZones(zones, claims.zones, context));
     planAgents(agents, claims.agents, context);
   }
-  return withdrawn;
+  return { demotions, withdrawn };
 }
 
 async function planAllTokens(source: EntrySource, context: Context): Promise<void> {

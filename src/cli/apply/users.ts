@@ -1,12 +1,13 @@
 import type { Judged } from '../../config/apply-file/judgement.ts';
 import type { UserEntry } from '../../config/apply-file/schema.ts';
 import { newId } from '../../domain/ids.ts';
-import type { User } from '../../domain/user.ts';
+import { administers, type User } from '../../domain/user.ts';
 import { loginKey } from '../../store/records.ts';
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
 import { userDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
+import type { Demotion } from './last-administrator.ts';
 
 const FIELDS: readonly Field<User>[] = [
   { name: 'firstName', of: (user) => user.firstName },
@@ -15,13 +16,17 @@ const FIELDS: readonly Field<User>[] = [
   { name: 'roles', of: (user) => user.roles },
 ];
 
-/** Plans some users of the file, which are known by their logins. */
+/**
+ * Plans some users of the file, which are known by their logins.
+ * @returns the super administrators who will be none any more
+ */
 export async function planUsers(
   entries: readonly Judged<UserEntry>[],
   claims: Claims,
   context: Context,
-): Promise<void> {
+): Promise<readonly Demotion[]> {
   const { store, draft, owners, rules } = context;
+  const demotions: Demotion[] = [];
   const existing = await store.usersByLogin(entries.map(({ good }) => good.login ?? ''));
   entries.forEach(({ raw, whole, good }, index) => {
     if (good.login === undefined) return;
@@ -38,6 +43,7 @@ export async function planUsers(
     const old = existing[index] ?? null;
     const next = userOf(whole, old, rules.now);
     owners.declare(whole.login, next.id);
+    if (old !== null && administers(old) && !administers(next)) demotions.push({ raw, after: next });
     draft.add({
       kind: 'user',
       label: textOf(next.login),
@@ -48,6 +54,7 @@ export async function planUsers(
       deeds: (fields) => userDeeds(old, next, fields),
     });
   });
+  return demotions;
 }
 
 function userOf(entry: UserEntry, old: User | null, now: number): User {

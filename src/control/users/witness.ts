@@ -1,5 +1,5 @@
 import type { Mutation } from '../../domain/store.ts';
-import type { User } from '../../domain/user.ts';
+import { administers, type User } from '../../domain/user.ts';
 import { type ApiError, invalid } from '../api-error.ts';
 import type { ControlParts } from '../control-parts.ts';
 import type { AnyCall } from '../operation.ts';
@@ -27,10 +27,6 @@ export async function witnesses(
     );
   }
   return [{ put: 'user', user: witness, replacing: witness }];
-}
-
-function administers({ status, roles }: User): boolean {
-  return status === 'ACTIVE' && roles.includes('SUPER_ADMIN');
 }
 
 /** The first active super administrator who is not that user. */
