@@ -6,7 +6,7 @@ import type { Agent, User, UserStatus } from './user.ts';
 export const DEFAULT_TOKEN_WINDOW_SECONDS = 30 * 24 * 60 * 60;
 
 /** The client name of tokens that people make (docs/okta.md §1). */
-const DEFAULT_CLIENT_NAME = 'Okta API';
+export const DEFAULT_CLIENT_NAME = 'Okta API';
 
 /** An API token without its secret: the secret exists only at its owner's; here is the index of its hash. */
 export interface Token {
@@ -93,6 +93,32 @@ export function newToken(name: string, userId: string, hash: string, now: number
     lastUsedAt: null,
     previous: null,
     revokedAt: null,
+  };
+}
+
+/**
+ * A share as all begin.
+ * @param percentages what it sets; null leaves the default
+ * @param by the id of a user, or `system`
+ * @param now milliseconds since the epoch
+ */
+export function newShare(
+  tokenId: string,
+  percentages: Pick<Share, 'percentage' | 'concurrencyPercentage' | 'byEndpoint'>,
+  by: string,
+  now: number,
+): Share {
+  const { percentage, concurrencyPercentage, byEndpoint } = percentages;
+  return {
+    id: newId('prl'),
+    tokenId,
+    percentage,
+    concurrencyPercentage,
+    byEndpoint,
+    createdAt: now,
+    createdBy: by,
+    lastUpdatedAt: now,
+    lastUpdatedBy: by,
   };
 }
 

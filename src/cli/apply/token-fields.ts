@@ -1,5 +1,5 @@
 import type { NetworkCondition } from '../../domain/network-condition.ts';
-import type { Token } from '../../domain/token.ts';
+import { DEFAULT_CLIENT_NAME, type Token } from '../../domain/token.ts';
 import type { Field } from './fields.ts';
 
 /** A token with what a file says of it. */
@@ -10,9 +10,6 @@ export interface TokenState {
   readonly percentage: number | null;
   readonly byEndpoint: Readonly<Record<string, number>>;
 }
-
-/** The client name of tokens that people make (docs/okta.md §1). */
-export const NO_AGENT = 'Okta API';
 
 /** The fields that are kept in the token's share, and not in the token. */
 export const SHARE_FIELDS: ReadonlySet<string> = new Set(['percentage', 'endpoints']);
@@ -43,7 +40,10 @@ export function tokenFields(
       of: ({ token }) => token.agentId,
       shown: ({ token: { agentId } }) => (agentId === null ? null : (agents.get(agentId) ?? agentId)),
     },
-    { name: 'client', of: ({ token }) => (token.clientName === NO_AGENT ? null : token.clientName) },
+    {
+      name: 'client',
+      of: ({ token }) => (token.clientName === DEFAULT_CLIENT_NAME ? null : token.clientName),
+    },
   ];
 }
 

@@ -1,16 +1,21 @@
 import type { Judged } from '../../config/apply-file/judgement.ts';
 import type { TokenEntry } from '../../config/apply-file/schema.ts';
 import type { Finding } from '../../config/problem.ts';
-import { newId } from '../../domain/ids.ts';
-import { ANYWHERE } from '../../domain/network-condition.ts';
 import type { Mutation } from '../../domain/store.ts';
-import { type Credential, DEFAULT_TOKEN_WINDOW_SECONDS, type Share, type Token } from '../../domain/token.ts';
+import {
+  type Credential,
+  DEFAULT_CLIENT_NAME,
+  newShare,
+  newToken,
+  type Share,
+  type Token,
+} from '../../domain/token.ts';
 import type { Claims } from './claims.ts';
 import { type Context, WRONG } from './context.ts';
 import type { Step } from './draft.ts';
 import { type Deed, tokenDeeds } from './events.ts';
 import { type Field, textOf } from './fields.ts';
-import { NO_AGENT, SHARE_FIELDS, type TokenState } from './token-fields.ts';
+import { SHARE_FIELDS, type TokenState } from './token-fields.ts';
 import { type Referred, referredBy, secretOf } from './token-references.ts';
 
 export interface TokenClaims {
@@ -174,21 +179,19 @@ function tokenOf(
   old: Token | null,
   now: number,
 ): Token {
+  const fresh = newToken(entry.name, ownerId, hash, now);
+  const base = old ?? { ...fresh, id: entry.id ?? fresh.id };
   return {
-    id: old?.id ?? entry.id ?? newId('00T'),
+    ...base,
     name: entry.name,
     hash,
-    userId: ownerId,
-    clientName: agent === undefined ? (old?.clientName ?? NO_AGENT) : (agent?.kind ?? NO_AGENT),
-    agentId: agent === undefined ? (old?.agentId ?? null) : (agent?.id ?? null),
-    network: network ?? old?.network ?? ANYWHERE,
-    windowSeconds: entry.window ?? old?.windowSeconds ?? DEFAULT_TOKEN_WINDOW_SECONDS,
-    createdAt: old?.createdAt ?? now,
-    lastUpdatedAt: old?.lastUpdatedAt ?? now,
-    lastUsedAt: old?.lastUsedAt ?? null,
+    ...(agent === undefined
+      ? {}
+      : { clientName: agent?.kind ?? DEFAULT_CLIENT_NAME, agentId: agent?.id ?? null }),
+    network: network ?? base.network,
+    windowSeconds: entry.window ?? base.windowSeconds,
     // A secret that the file replaces is refused at once, and so is the one before it.
-    previous: old?.hash === hash ? old.previous : null,
-    revokedAt: null,
+    previous: base.hash === hash ? base.previous : null,
   };
 }
 
@@ -229,17 +232,9 @@ function mutationsOf(
 }
 
 function shareRecord({ token, percentage, byEndpoint }: TokenState, old: Share | null, now: number): Share {
-  return {
-    id: old?.id ?? newId('prl'),
-    tokenId: token.id,
-    percentage,
-    concurrencyPercentage: old?.concurrencyPercentage ?? null,
-    byEndpoint,
-    createdAt: old?.createdAt ?? now,
-    createdBy: old?.createdBy ?? 'system',
-    lastUpdatedAt: now,
-    lastUpdatedBy: 'system',
-  };
+  const percentages = { percentage, concurrencyPercentage: old?.concurrencyPercentage ?? null, byEndpoint };
+  if (old === null) return newShare(token.id, percentages, 'system', now);
+  return { ...old, ...percentages, lastUpdatedAt: now, lastUpdatedBy: 'system' };
 }
 
 function labelOf({ name, id }: TokenEntry, stored: Credential | null): string {

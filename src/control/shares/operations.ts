@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { newId } from '../../domain/ids.ts';
 import { shareParty } from '../../domain/log-event.ts';
 import type { EventMutation } from '../../domain/store.ts';
-import type { Credential, Share } from '../../domain/token.ts';
+import { type Credential, newShare, type Share } from '../../domain/token.ts';
 import { FORBIDDEN, invalid, notFound } from '../api-error.ts';
 import { eventOf, fromFresh, precondition } from '../change.ts';
 import type { ControlParts } from '../control-parts.ts';
@@ -106,18 +105,12 @@ async function create(parts: ControlParts, call: AnyCall, body: ShareInput): Pro
   if (credential.share !== null) return invalid(SUBJECT);
   const misnamed = unknownEndpoint(body.byEndpoint ?? {}, parts.endpoints);
   if (misnamed !== null) return misnamed;
-  const by = caller.user.id;
-  const share: Share = {
-    id: newId('prl'),
-    tokenId: body.principalId,
+  const percentages = {
     percentage: body.defaultPercentage ?? null,
     concurrencyPercentage: body.defaultConcurrencyPercentage ?? null,
     byEndpoint: body.byEndpoint ?? {},
-    createdAt: now,
-    createdBy: by,
-    lastUpdatedAt: now,
-    lastUpdatedBy: by,
   };
+  const share = newShare(body.principalId, percentages, caller.user.id, now);
   await parts.store.commit([
     { put: 'share', share, replacing: null },
     shareEvent(parts, call, credential, null, share),

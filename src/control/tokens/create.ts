@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { newId } from '../../domain/ids.ts';
 import { ANYWHERE } from '../../domain/network-condition.ts';
 import type { Mutation } from '../../domain/store.ts';
-import { type Credential, newToken, type Share, type Token } from '../../domain/token.ts';
+import { type Credential, newShare, newToken, type Share, type Token } from '../../domain/token.ts';
 import type { User } from '../../domain/user.ts';
 import { type ApiError, FORBIDDEN, invalid } from '../api-error.ts';
 import { eventOf, fromFresh } from '../change.ts';
@@ -60,7 +59,7 @@ async function create(parts: ControlParts, call: AnyCall, body: Creation): Promi
     ...newToken(body.name, owner.id, hash, call.now),
     network: judged.condition,
   };
-  const share = newShare(token, body, call);
+  const share = shareOf(token, body, call);
   const credential: Credential = { token, owner, agent: null, share };
   const shares: Mutation[] = share === null ? [] : [{ put: 'share', share, replacing: null }];
   await parts.store.commit([
@@ -93,18 +92,8 @@ function setsShare({ percentage, concurrencyPercentage, byEndpoint }: Creation):
 }
 
 /** The share that the body sets; null when it sets none and the defaults hold. */
-function newShare(token: Token, body: Creation, { caller, now }: AnyCall): Share | null {
+function shareOf(token: Token, body: Creation, { caller, now }: AnyCall): Share | null {
   if (!setsShare(body)) return null;
-  const { percentage, concurrencyPercentage, byEndpoint } = body;
-  return {
-    id: newId('prl'),
-    tokenId: token.id,
-    percentage: percentage ?? null,
-    concurrencyPercentage: concurrencyPercentage ?? null,
-    byEndpoint: byEndpoint ?? {},
-    createdAt: now,
-    createdBy: caller.user.id,
-    lastUpdatedAt: now,
-    lastUpdatedBy: caller.user.id,
-  };
+  const { percentage = null, concurrencyPercentage = null, byEndpoint = {} } = body;
+  return newShare(token.id, { percentage, concurrencyPercentage, byEndpoint }, caller.user.id, now);
 }
