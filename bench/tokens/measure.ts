@@ -1,7 +1,8 @@
 /** One gateway and one Redis with very many tokens. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { newId } from '../../src/domain/ids.ts';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
@@ -12,6 +13,7 @@ import { TollgateProcess } from '../../test/support/tollgate-process.ts';
 import { Child } from '../child.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
 import type { TokenLoadProcess, TokenLoadResult } from '../processes/token-load.ts';
+import { TURN_TIMES, type TurnTimes } from '../processes/turn-times.ts';
 import { type Samples, scrape } from '../prometheus.ts';
 import { addRecords } from '../tollgate/records.ts';
 
@@ -34,13 +36,18 @@ export interface TokensMeasured {
   readonly resident: { readonly before: number; readonly after: number };
   readonly heap: { readonly before: number; readonly after: number };
   readonly cachedTokens: number;
+  /** By what the gateway tells of itself. */
   readonly longestStallMs: number;
+  /** By what watched it from within. */
+  readonly turns: TurnTimes;
 }
 
 const BATCH = 5_000;
 /** The event loop's delay is sampled so often, and the interval itself is part of what prom-client tells. */
 const LAG_RESOLUTION_MS = 10;
 const LONGEST_LOAD_MS = 3_600_000;
+/** Longer than turn times take to be written. */
+const TURNS_WRITTEN_MS = 2_500;
 
 /** @throws Error when a request with a good token was not answered with 200 */
 export async function measureTokens(
@@ -56,10 +63,13 @@ export async function measureTokens(
   try {
     const redisBytes = await addTokens(redis.url, file, extent.tokens, say);
     const origin = await upstream.ask('listen', undefined as never);
-    gateway = new TollgateProcess(configOf(redis.url, origin, extent), ['--role', 'gateway']);
+    const turns = path.join(folder, 'turns');
+    const watched = ['env', `NODE_OPTIONS=--import=${module('turn-times')}`, `${TURN_TIMES}=${turns}`];
+    gateway = new TollgateProcess(configOf(redis.url, origin, extent), ['--role', 'gateway'], watched);
     await gateway.ready();
     say('the gateway is asked');
-    return { redisBytes, ...(await ask(gateway, load, file, extent)) };
+    const asked = await ask(gateway, load, file, extent);
+    return { redisBytes, ...asked, turns: await lastTurns(turns) };
   } finally {
     await gateway?.kill();
     await Promise.all([upstream, load].map((child) => child.end()));
@@ -77,7 +87,7 @@ async function ask(
   load: Child<TokenLoadProcess>,
   file: string,
   { tokens, connections, alone }: TokensExtent,
-): Promise<Omit<TokensMeasured, 'redisBytes'>> {
+): Promise<Omit<TokensMeasured, 'redisBytes' | 'turns'>> {
   const run = async (from: number, to: number, each: number) => {
     const plan = { origin: gateway.proxy, file, from, to, connections: each };
     const result = await load.ask('run', plan, LONGEST_LOAD_MS);
@@ -86,6 +96,7 @@ async function ask(
   };
   // The first ones are for the compiler.
   await run(0, alone, 1);
+  gateway.child.kill('SIGUSR2');
   const before = await scrape(gateway.metrics);
   const cold = await run(alone, 2 * alone, 1);
   const afterCold = await scrape(gateway.metrics);
@@ -112,6 +123,13 @@ function lookupMs(samples: Samples, since: Samples, part: number): number {
 
 function both(before: Samples, after: Samples, name: string) {
   return { before: before.sum(name), after: after.sum(name) };
+}
+
+/** What was written last, when all is. */
+async function lastTurns(file: string): Promise<TurnTimes> {
+  await setTimeout(TURNS_WRITTEN_MS);
+  if (!existsSync(file)) throw new Error('the gateway did not say how long its turns took');
+  return JSON.parse(readFileSync(file, 'utf8')) as TurnTimes;
 }
 
 /** The longest since the scrape before. */
