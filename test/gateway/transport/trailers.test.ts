@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import { announcedTrailers } from '../../../src/gateway/transport/general/trailers.ts';
+import { testCa, testTls } from '../../support/test-tls.ts';
 import { stage } from './stage.ts';
 import { answering, request } from './wire.ts';
 
@@ -78,6 +81,20 @@ describe('trailers of an answer', () => {
       expect(await g.outcome(0)).toMatchObject({ decision: 'forwarded', complete: true });
     });
   }
+});
+
+describe('trailers of an answer over HTTP/2', () => {
+  // Of the second it is said that it has one value.
+  it.each(['x-part', 'content-md5'])('pass as often as the upstream sends them: %s', async (name) => {
+    const up = await upstream(answering(withTrailers(name, [`${name}: a`, `${name}: b`])));
+    const g = await gateway({ upstreams: [up.origin], transport: { http2: true } });
+    const { port } = await g.transport.listen(0, '127.0.0.1', testTls());
+    const session = connect(`https://127.0.0.1:${port}`, { ca: testCa, servername: 'localhost' });
+    const stream = session.request({ ':path': '/' });
+    const [, , raw] = await once(stream.resume(), 'trailers');
+    session.destroy();
+    expect(raw).toEqual([name, 'a', name, 'b']);
+  });
 });
 
 describe('trailers of a request', () => {

@@ -83,7 +83,7 @@ export class Http2Response implements ResponseMessage {
       if (!this.#awaitsTrailers) this.#leaveRest();
     });
     stream.once('wantTrailers', () => {
-      stream.sendTrailers(Object.fromEntries(this.#trailers));
+      stream.sendTrailers(byName(this.#trailers));
       // Node sends them in the next turn.
       setImmediate(() => this.#leaveRest());
     });
@@ -189,4 +189,11 @@ export class Http2Response implements ResponseMessage {
   #leaveRest(): void {
     if (!this.req.complete && !this.#isGone()) this.#stream.close(NGHTTP2_NO_ERROR);
   }
+}
+
+/** The values of each name, in their order: a name may come more than once. */
+function byName(pairs: readonly (readonly [string, string])[]): Record<string, string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of pairs) values.set(name, [...(values.get(name) ?? []), value]);
+  return Object.fromEntries(values);
 }
