@@ -56,7 +56,9 @@ export async function serve(
     };
   } catch (error) {
     accepting = false;
-    await stopAll(begin).catch((also: unknown) => log.error({ err: also }, 'a bug'));
+    await stopAll(begin).catch((also: unknown) =>
+      log.error({ err: also }, 'what had been started could not be ended'),
+    );
     throw error;
   }
 }
