@@ -1,5 +1,6 @@
 /** A whole gateway on a Redis that fails as a test wants, possibly behind a network that does, too. */
 import { createServer } from 'node:http';
+import { expect } from 'vitest';
 import { assembleGateway } from '../../src/cli/assemble.ts';
 import { openStore } from '../../src/cli/open-store.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -151,11 +152,21 @@ async function issue(store: Store): Promise<StoreAwaySite['secrets']> {
   const good = aToken(user.id);
   const zoned = aToken(user.id, { network: { connection: 'ZONE', include: [zone.id] } });
   const newcomer = aToken(user.id);
+  let told = 0;
+  const hush = await store.subscribe({
+    onChange: ({ of }) => {
+      if (of === 'user') told += 1;
+    },
+    onGap: () => {},
+  });
   await store.commit([
     { put: 'user', user },
     { put: 'zone', zone },
     ...[good, zoned, newcomer].map(({ token }) => ({ put: 'token', token }) as const),
   ]);
+  // By the commit, and by its push: one that came later would put in doubt what the gateway has read by then.
+  await expect.poll(() => told).toBe(2);
+  hush();
   const unknown = aToken(user.id);
   return {
     good: good.secret,
