@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { freePort } from '../support/redis-server.ts';
 
 /** Whether Debian's package prometheus is installed; install-tools.sh brings it. */
 export const hasPrometheus = spawnSync('promtool', ['--version']).status === 0;
@@ -96,14 +96,4 @@ export class Prometheus {
     await ended;
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP listener has an address');
-  return address.port;
 }

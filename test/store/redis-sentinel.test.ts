@@ -62,7 +62,7 @@ describe('a failover by Sentinel', () => {
     expect(load.unknown).toBe(0);
     expect(load.errors).toEqual([]);
     // One when the subscription was lost, one when it stood again; searching in between may tell more.
-    expect(ear.gaps).toBeGreaterThanOrEqual(2);
+    await ear.until(() => ear.gaps >= 2);
     await first.commit([{ put: 'zone', zone: aZone([]) }]);
     await ear.until(() => ear.changes.some(({ of }) => of === 'zones'));
     for (const { log } of gateways) {

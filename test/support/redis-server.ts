@@ -1,5 +1,6 @@
 /** A real redis-server of a test's own: loopback, a free port, a fresh directory, append-only file on, no eviction. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -116,15 +117,28 @@ async function startOnFreePort(directory: string, options: RedisOptions) {
   throw problem;
 }
 
+/** Below the ports that systems give to connections, one of which could take the place of a server that is restarted. */
+const PORTS_FROM = 10_000;
+const PORTS_TO = 32_000;
+
 /** A port that nobody listens on just now. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  for (;;) {
+    const port = randomInt(PORTS_FROM, PORTS_TO);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A TCP listener has an address');
-  return address.port;
+  return true;
 }
 
 function portOf(port: number, { tls = false }: RedisOptions): readonly string[] {

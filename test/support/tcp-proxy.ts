@@ -1,6 +1,7 @@
 /** A network between a client and a server on loopback that does what a test wants of it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 
 export interface TcpProxy {
   readonly port: number;
@@ -28,6 +29,8 @@ export async function startTcpProxy(to: number, port = 0): Promise<TcpProxy> {
     clients.add(client);
     client.on('close', () => clients.delete(client));
     let asked = '';
+    /** What was said last, on its way: nothing overtakes it. */
+    let last = Promise.resolve();
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
@@ -46,8 +49,10 @@ export async function startTcpProxy(to: number, port = 0): Promise<TcpProxy> {
     upstream.on('data', (chunk) => {
       if (proxy.loses(asked, chunk.toString('latin1'))) return;
       if (proxy.cutsReplies) client.end(chunk.subarray(0, Math.floor(chunk.length / 2)));
-      else if (proxy.delayMs === 0) client.write(chunk);
-      else setTimeout(() => client.write(chunk), proxy.delayMs);
+      else {
+        const arrives = proxy.delayMs === 0 ? null : after(proxy.delayMs);
+        last = last.then(() => arrives).then(() => void client.write(chunk));
+      }
     });
   });
   server.listen(port, '127.0.0.1');
