@@ -127,7 +127,7 @@ async function startPlanes(
       : await assembleGateway(await echo.resolved(config), store, systemClock, log, upstreamsTls);
   if (gateway !== null) started.push(() => gateway.stop(drainTimeout()));
 
-  const workers = isPrimary ? new WorkerPool(config.workers, systemClock, log) : null;
+  const workers = isPrimary ? new WorkerPool(config.workers, systemClock, log, begin.env) : null;
   if (workers !== null) started.push(() => workers.stop(drainTimeout() + WORKER_END_MS));
 
   const reloader = parts.reloading(async (next, upstreams) => {

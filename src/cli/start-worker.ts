@@ -5,6 +5,7 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import { assembleGateway } from './assemble.ts';
 import { bound } from './listening.ts';
 import { type Running, type Start, startParts } from './start.ts';
+import { leaveCompiledCode } from './workers/compiled-code.ts';
 import { reportForDuty, shareOfWorker } from './workers/worker-side.ts';
 
 /** Starts one of several workers: the gateway alone, for which its primary speaks. */
@@ -22,6 +23,8 @@ export async function startWorker(begin: Start): Promise<Running> {
     control: null,
     workers: null,
   });
+  // It is written in one go, which nobody waits for yet.
+  leaveCompiledCode();
   const { port, host } = config.listen.proxy;
   const proxy = await bound('proxy', config.listen.proxy, () =>
     gateway.transport.listen(port, host, tlsOf('proxy')),

@@ -1,7 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
+import type { Environment } from '../../config/environment.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../telemetry/log.ts';
+import { CompiledCode } from './compiled-code.ts';
 import type { Answers, FromWorker, Topic, ToWorker } from './messages.ts';
 import { Respawn } from './respawn.ts';
 import { closeUndelivered } from './undelivered-connection.ts';
@@ -27,6 +29,7 @@ export class WorkerPool {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #respawn: Respawn;
+  readonly #code: CompiledCode;
   readonly #members = new Map<number, Member>();
   readonly #waiting = new Map<number, (answer: Answers[Topic]) => void>();
   #questions = 0;
@@ -36,7 +39,8 @@ export class WorkerPool {
   /** Tells `start` and `stop` that the members have changed. */
   #changed: () => void = () => {};
 
-  constructor(count: number, clock: Clock, log: Logger) {
+  constructor(count: number, clock: Clock, log: Logger, env: Environment) {
+    this.#code = new CompiledCode(env);
     this.#count = count;
     this.#clock = clock;
     this.#log = log;
@@ -138,6 +142,7 @@ export class WorkerPool {
     cancel();
     cluster.off('message', this.#onMessage);
     cluster.off('exit', this.#onExit);
+    this.#code.remove();
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -146,7 +151,7 @@ export class WorkerPool {
 
   #fork(): void {
     if (this.#phase === 'stopping') return;
-    const worker = cluster.fork();
+    const worker = cluster.fork(this.#code.environment);
     closeUndelivered(worker.process);
     this.#members.set(worker.id, { worker, listensAt: null, mayBeBehind: false });
     // A worker that dies takes its channel along; its exit tells the same.
