@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../src/config/config.ts';
+import { NODE_FLAGS } from './support/node-flags.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -26,6 +27,12 @@ describe('the image', () => {
     expect(last).toMatch(/^ENTRYPOINT \[/m);
     expect(last).toMatch(/^ {2}CMD \[.+"health"\]$/m);
     expect(last).toMatch(/^CMD \[/m);
+  });
+
+  it('gives Node what npm start gives it, and the tests, where whoever runs it can give something else', () => {
+    expect(last).toContain(` NODE_OPTIONS=${NODE_FLAGS.join(' ')}\n`);
+    const { scripts } = JSON.parse(read('package.json'));
+    expect(scripts.start).toBe(`node ${NODE_FLAGS.join(' ')} src/main.ts serve`);
   });
 
   it('is built with the very Node that the tests run on, at an exact version', () => {

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { NODE_FLAGS } from '../../test/support/node-flags.ts';
 import { ProcessTree } from '../peers/process-tree.ts';
 import { freePort } from '../peers/surroundings.ts';
 
@@ -44,7 +45,7 @@ async function coldStart(main: string): Promise<number> {
   };
   writeFileSync(file, JSON.stringify(config));
   const startedAt = performance.now();
-  const tree = ProcessTree.start(process.execPath, [main, 'serve', '--config', file], null);
+  const tree = ProcessTree.start(process.execPath, [...NODE_FLAGS, main, 'serve', '--config', file], null);
   try {
     // A refusal, since there is no token: only the whole gateway can give it.
     while (!(await answers(port))) {

@@ -5,6 +5,7 @@ import { newId } from '../../src/domain/ids.ts';
 import { secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
+import { NODE_FLAGS } from '../../test/support/node-flags.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { requestHeaders } from '../request.ts';
 import { addRecords } from '../tollgate/records.ts';
@@ -44,7 +45,7 @@ export async function startTollgate(
   const file = path.join(folder, `tollgate-${port}.yaml`);
   writeFileSync(file, JSON.stringify(config));
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const args = [main, 'serve', '--config', file, '--role', 'gateway'];
+  const args = [...NODE_FLAGS, main, 'serve', '--config', file, '--role', 'gateway'];
   const tree = ProcessTree.start(process.execPath, args, core);
   const end = () => tree.end().then(() => redis.stop());
   try {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { NODE_FLAGS } from './node-flags.ts';
 
 /** The secret of the first administrator of every store that is begun here. */
 export const BOOTSTRAP_SECRET = '00abcdefghijklmnopqrstuvwxyz0123456789ABCDxyz';
@@ -39,7 +40,7 @@ export class TollgateProcess {
     const file = path.join(this.#directory, 'tollgate.yaml');
     writeFileSync(file, yaml);
     const [program = process.execPath, ...before] = [...command, process.execPath];
-    this.child = spawn(program, [...before, MAIN, 'serve', '--config', file, ...words], {
+    this.child = spawn(program, [...before, ...NODE_FLAGS, MAIN, 'serve', '--config', file, ...words], {
       env: { ...process.env, TOLLGATE_BOOTSTRAP_TOKEN: BOOTSTRAP_SECRET },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
