@@ -63,6 +63,8 @@ describe('a failover by Sentinel', () => {
     expect(load.errors).toEqual([]);
     // One when the subscription was lost, one when it stood again; searching in between may tell more.
     await ear.until(() => ear.gaps >= 2);
+    // Each finds the new primary when its pause is over, and its subscription may be sooner than its commands.
+    for (const store of stores) await expect.poll(() => store.trouble()).toBeNull();
     await first.commit([{ put: 'zone', zone: aZone([]) }]);
     await ear.until(() => ear.changes.some(({ of }) => of === 'zones'));
     for (const { log } of gateways) {
