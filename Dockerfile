@@ -11,15 +11,16 @@ WORKDIR /app
 ENV npm_config_ignore_scripts=true npm_config_update_notifier=false
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY rolldown.config.ts ./
 COPY src ./src
 COPY LICENSE ./
-RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
+# One program with all packages in it (docs/adr/0040-one-program.md).
+RUN npm run build
 COPY config ./config
 # The program's own files, node, and the libraries that node is linked to: all that the image will hold.
 RUN set -eu; \
     mkdir -p /image/app /image/etc/tollgate /image/usr/local/bin; \
-    cp -R package.json LICENSE dist node_modules config /image/app/; \
+    cp -R LICENSE dist config /image/app/; \
     find /image/app -name '*.map' -delete; \
     cp /usr/local/bin/node /image/usr/local/bin/node; \
     ldd /usr/local/bin/node | grep -oE '/[^ ]+' | while read -r library; do \

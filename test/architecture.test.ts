@@ -3,7 +3,7 @@
  * where. Each rule stands beside its reason. A rule that names a folder or package that is gone fails too.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
@@ -28,7 +28,9 @@ const imports: readonly Import[] = files.flatMap((file) =>
 /** The file that a relative import names, from `src`. */
 const target = ({ from, specifier }: Import) => relative(src, join(src, dirname(from), specifier));
 const part = (file: string) => file.split('/').slice(0, 1).join('/');
-const isRelative = ({ specifier }: Import) => specifier.startsWith('.');
+const isRelative = ({ specifier }: Import) => specifier.startsWith('.') && !isManifest(specifier);
+/** `package.json`, which says the version. */
+const isManifest = (specifier: string) => basename(specifier) === 'package.json';
 
 const MAY_IMPORT: Readonly<Record<string, { readonly parts: readonly string[]; readonly because: string }>> =
   {

@@ -16,25 +16,29 @@ export interface ColdStart {
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const PROGRAMS = [
-  { name: 'node dist/main.js', main: path.join(ROOT, 'dist/main.js') },
-  { name: 'node src/main.ts', main: path.join(ROOT, 'src/main.ts') },
+  { main: 'dist/main.js', role: 'gateway' },
+  { main: 'dist/main.js', role: 'all' },
+  { main: 'src/main.ts', role: 'all' },
 ] as const;
 const TRY_AGAIN_MS = 2;
 const LONGEST_MS = 60_000;
 
-/** Starts each program so often, one after the other, each time with an empty store. */
+/** Starts each program so often, in turns, each time with an empty store. */
 export async function measureColdStarts(starts: number): Promise<ColdStart[]> {
-  const all: ColdStart[] = [];
-  for (const { name, main } of PROGRAMS) {
-    const took: number[] = [];
-    for (let start = 0; start < (existsSync(main) ? starts : 0); start++) took.push(await coldStart(main));
-    all.push({ name, took });
+  const all = PROGRAMS.map(({ main, role }) => ({
+    name: `node ${main} serve --role ${role}`,
+    main: path.join(ROOT, main),
+    role,
+    took: [] as number[],
+  }));
+  for (let start = 0; start < starts; start++) {
+    for (const { main, role, took } of all) if (existsSync(main)) took.push(await coldStart(main, role));
   }
-  return all;
+  return all.map(({ name, took }) => ({ name, took }));
 }
 
-/** From the start of the process until a request was answered: all planes, a new embedded store, the echo upstream. */
-async function coldStart(main: string): Promise<number> {
+/** From the start of the process until a request was answered, with a new embedded store and the echo upstream. */
+async function coldStart(main: string, role: string): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-cold-'));
   const port = await freePort();
   const file = path.join(folder, 'tollgate.yaml');
@@ -45,7 +49,11 @@ async function coldStart(main: string): Promise<number> {
   };
   writeFileSync(file, JSON.stringify(config));
   const startedAt = performance.now();
-  const tree = ProcessTree.start(process.execPath, [...NODE_FLAGS, main, 'serve', '--config', file], null);
+  const tree = ProcessTree.start(
+    process.execPath,
+    [...NODE_FLAGS, main, 'serve', '--config', file, '--role', role],
+    null,
+  );
   try {
     // A refusal, since there is no token: only the whole gateway can give it.
     while (!(await answers(port))) {

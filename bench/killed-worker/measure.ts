@@ -23,17 +23,23 @@ const authorization = { Authorization: `SSWS ${BOOTSTRAP_SECRET}` };
 const LOOK_MS = 5;
 const UP = 'a worker is up';
 
-/** Starts a gateway of two workers, and kills both that it began with, one after the other. */
-export async function killWorkers(redisUrl: string, prefix: string, clients: number): Promise<Kill[]> {
+/** Starts a gateway of two workers from this program, and kills both that it began with, one after the other. */
+export async function killWorkers(
+  main: string,
+  redisUrl: string,
+  prefix: string,
+  clients: number,
+): Promise<Kill[]> {
   const upstream = createServer((_, response) => response.end('fine'));
   const origin = await listenOnLoopback(upstream);
-  const tollgate = new TollgateProcess(`
+  const config = `
     store: { kind: redis, url: "${redisUrl}", prefix: "${prefix}" }
     listen: { proxy: 127.0.0.1:0, admin: 127.0.0.1:0, metrics: 127.0.0.1:0 }
     forward: { upstreams: [{ name: api, targets: ["${origin}"], paths: [/] }] }
     limit: { unmatched: { max: unlimited, window: 60s } }
     workers: ${WORKERS}
-  `);
+  `;
+  const tollgate = new TollgateProcess(config, [], [], main);
   try {
     await tollgate.ready();
     await tollgate.until(UP, WORKERS);

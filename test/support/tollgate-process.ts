@@ -9,7 +9,7 @@ import { NODE_FLAGS } from './node-flags.ts';
 /** The secret of the first administrator of every store that is begun here. */
 export const BOOTSTRAP_SECRET = '00abcdefghijklmnopqrstuvwxyz0123456789ABCDxyz';
 
-const MAIN = path.join(import.meta.dirname, '../../src/main.ts');
+const SOURCES = path.join(import.meta.dirname, '../../src/main.ts');
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -34,13 +34,21 @@ export class TollgateProcess {
   readonly ended: Promise<number | string | null>;
   readonly #directory: string;
 
-  /** @param yaml a configuration, without `listen.admin` and `listen.metrics` */
-  constructor(yaml: string, words: readonly string[] = [], command: readonly string[] = []) {
+  /**
+   * @param yaml a configuration, without `listen.admin` and `listen.metrics`
+   * @param main what is run: the sources, or what was built of them
+   */
+  constructor(
+    yaml: string,
+    words: readonly string[] = [],
+    command: readonly string[] = [],
+    main: string = SOURCES,
+  ) {
     this.#directory = mkdtempSync(path.join(tmpdir(), 'tollgate-process-'));
     const file = path.join(this.#directory, 'tollgate.yaml');
     writeFileSync(file, yaml);
     const [program = process.execPath, ...before] = [...command, process.execPath];
-    this.child = spawn(program, [...before, ...NODE_FLAGS, MAIN, 'serve', '--config', file, ...words], {
+    this.child = spawn(program, [...before, ...NODE_FLAGS, main, 'serve', '--config', file, ...words], {
       env: { ...process.env, TOLLGATE_BOOTSTRAP_TOKEN: BOOTSTRAP_SECRET },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
