@@ -341,6 +341,7 @@ export class UpstreamConnection {
 
   #onClose = (): void => {
     this.#lost();
+    this.#buffer.giveBack();
     this.#owner.closed(this);
   };
 
