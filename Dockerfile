@@ -33,8 +33,8 @@ RUN set -eu; \
 
 FROM scratch
 COPY --from=build /image /
-# Why young objects have little room: docs/adr/0039-young-objects.md.
-ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=16
+# Why young objects have little room, and V8 one thread beside ours: docs/adr/0039-young-objects.md, 0041-one-helper.md.
+ENV NODE_ENV=production NODE_OPTIONS="--max-semi-space-size=16 --v8-pool-size=1"
 WORKDIR /app
 USER 65532:65532
 EXPOSE 8080 8081 9090

@@ -30,7 +30,7 @@ describe('the image', () => {
   });
 
   it('gives Node what npm start gives it, and the tests, where whoever runs it can give something else', () => {
-    expect(last).toContain(` NODE_OPTIONS=${NODE_FLAGS.join(' ')}\n`);
+    expect(last).toContain(` NODE_OPTIONS="${NODE_FLAGS.join(' ')}"\n`);
     const { scripts } = JSON.parse(read('package.json'));
     expect(scripts.start).toBe(`node ${NODE_FLAGS.join(' ')} src/main.ts serve`);
   });

@@ -1,6 +1,7 @@
-/** What the ledgers alone cost, without HTTP: four processes that ask theirs all the time. */
+/** What limits alone cost, without HTTP: four processes that ask their limit stage all the time. */
 import { Redis } from 'ioredis';
-import { shareOf } from '../../src/domain/share.ts';
+import type { Credential } from '../../src/domain/token.ts';
+import { aToken, aUser } from '../../test/support/records.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { Child } from '../child.ts';
 import type { FleetCounts, FleetGateway } from '../processes/fleet-gateway.ts';
@@ -38,8 +39,8 @@ export async function measureLedgers(): Promise<string[][]> {
   );
   try {
     await Promise.all(gateways.map((gateway) => gateway.ask('open', server.url)));
-    const tokens = SCENARIOS.flatMap((scenario) => scenario.tokens);
-    await Promise.all(gateways.map((gateway) => gateway.ask('load', { ...WARM_UP, tokens, share: 30_000 })));
+    const tokens = SCENARIOS.flatMap((scenario) => scenario.tokens).map(credentialOf);
+    await Promise.all(gateways.map((gateway) => gateway.ask('load', { ...WARM_UP, tokens, percentage: 50 })));
     const background = await idleCalls(redis, IDLE_SECONDS);
     const rows: string[][] = [];
     for (const scenario of SCENARIOS)
@@ -62,7 +63,7 @@ async function measure(
   max: number,
 ): Promise<string[]> {
   const endpoint = { name: `${name} ${max}`, max, windowSeconds: WINDOW_SECONDS };
-  const load = { endpoint, tokens, share: shareOf(max, percentage) };
+  const load = { endpoint, tokens: tokens.map(credentialOf), percentage };
   const askAll = (seconds: number) =>
     Promise.all(gateways.map((gateway) => gateway.ask('load', { ...load, seconds })));
   const before = await scriptCalls(redis);
@@ -85,6 +86,12 @@ async function measure(
     `${after - between}, background ${(background * refusedSeconds).toFixed(1)}, for leases ${sum(refused, (each) => each.asked)}`,
     leased.length === 0 ? '–' : Math.max(...leased).toFixed(1),
   ];
+}
+
+/** A token whose share is the default one. */
+function credentialOf(id: string): Credential {
+  const owner = aUser();
+  return { token: aToken(owner.id, { id }).token, owner, agent: null, share: null };
 }
 
 function sum(counts: readonly FleetCounts[], of: (each: FleetCounts) => number): number {

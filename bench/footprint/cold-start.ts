@@ -4,9 +4,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { freePort } from '../../test/support/free-port.ts';
 import { NODE_FLAGS } from '../../test/support/node-flags.ts';
 import { ProcessTree } from '../peers/process-tree.ts';
-import { freePort } from '../peers/surroundings.ts';
 
 export interface ColdStart {
   readonly name: string;

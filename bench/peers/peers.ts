@@ -1,16 +1,9 @@
 /** The rows: what users of Tollgate would take instead, and Tollgate, each in processes of its own. */
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../test/support/free-port.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { isInstalled, ProcessTree } from './process-tree.ts';
-import {
-  accepts,
-  freePort,
-  GATEWAY_CORE,
-  MAX,
-  SHARE,
-  type Surroundings,
-  writeConfig,
-} from './surroundings.ts';
+import { accepts, GATEWAY_CORE, MAX, SHARE, type Surroundings, writeConfig } from './surroundings.ts';
 import { startTollgate } from './tollgate.ts';
 
 export interface RunningPeer {

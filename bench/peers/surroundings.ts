@@ -1,11 +1,9 @@
 /** What all peers have in common: a folder with what they know, an upstream, and the same tokens, networks and limits. */
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { mintSecret, secretIndex } from '../../src/domain/secret.ts';
-import { listenOnLoopback } from '../listen.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { ANSWER } from '../request.ts';
 import { ProcessTree } from './process-tree.ts';
 
@@ -119,15 +117,6 @@ export function writeConfig(
   const file = path.join(folder, name);
   writeFileSync(file, text);
   return file;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const origin = await listenOnLoopback(server);
-  server.close();
-  await once(server, 'close');
-  return Number(new URL(origin).port);
 }
 
 /** Waits until something answers HTTP there. @throws Error when the process ends, or after ten seconds */

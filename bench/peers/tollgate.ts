@@ -5,13 +5,14 @@ import { newId } from '../../src/domain/ids.ts';
 import { secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { NODE_FLAGS } from '../../test/support/node-flags.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { requestHeaders } from '../request.ts';
 import { addRecords } from '../tollgate/records.ts';
 import type { RunningPeer } from './peers.ts';
 import { ProcessTree } from './process-tree.ts';
-import { accepts, ENDPOINTS, freePort, GATEWAY_CORE, MAX, SPENT, type Surroundings } from './surroundings.ts';
+import { accepts, ENDPOINTS, GATEWAY_CORE, MAX, SPENT, type Surroundings } from './surroundings.ts';
 
 /** More of the configuration than all rows have. */
 type Settings = Readonly<Record<string, unknown>> & { readonly forward?: Readonly<Record<string, unknown>> };

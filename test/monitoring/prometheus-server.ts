@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** Whether Debian's package prometheus is installed; install-tools.sh brings it. */
 export const hasPrometheus = spawnSync('promtool', ['--version']).status === 0;

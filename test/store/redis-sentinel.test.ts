@@ -1,10 +1,11 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { windowKey } from '../../src/store/redis/lease-source.ts';
+import { freePort } from '../support/free-port.ts';
 import { aToken, aUser, aZone } from '../support/records.ts';
 import { fact } from '../support/redis-cluster.ts';
 import type { Sentinels } from '../support/redis-sentinel.ts';
-import { freePort, type RedisServer } from '../support/redis-server.ts';
+import type { RedisServer } from '../support/redis-server.ts';
 import { atTheEnd, gateway, rawClient, sentinels } from '../support/redis-topologies.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { Ear } from './ear.ts';

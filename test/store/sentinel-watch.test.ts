@@ -4,8 +4,8 @@ import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { endClient } from '../../src/store/redis/client.ts';
 import { followFailovers } from '../../src/store/redis/sentinel-watch.ts';
+import { freePort } from '../support/free-port.ts';
 import { fact } from '../support/redis-cluster.ts';
-import { freePort } from '../support/redis-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { aServer, rawClient } from './redis-bench.ts';
 

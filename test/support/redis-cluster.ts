@@ -1,7 +1,8 @@
 /** A real Redis Cluster of a test's own, on loopback. */
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
-import { freePort, type RedisServer, startRedis } from './redis-server.ts';
+import { freePort } from './free-port.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
 import { clientTls } from './redis-tls.ts';
 
 export interface ClusterNode {

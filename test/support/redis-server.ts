@@ -1,11 +1,10 @@
 /** A real redis-server of a test's own: loopback, a free port, a fresh directory, append-only file on, no eviction. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from './free-port.ts';
 import { TLS_LINES } from './redis-tls.ts';
 
 export interface RedisOptions {
@@ -115,30 +114,6 @@ async function startOnFreePort(directory: string, options: RedisOptions) {
     }
   }
   throw problem;
-}
-
-/** Below the ports that systems give to connections, one of which could take the place of a server that is restarted. */
-const PORTS_FROM = 10_000;
-const PORTS_TO = 32_000;
-
-/** A port that nobody listens on just now. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORTS_FROM, PORTS_TO);
-    if (await isFree(port)) return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }
 
 function portOf(port: number, { tls = false }: RedisOptions): readonly string[] {
