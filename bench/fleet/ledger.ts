@@ -20,7 +20,7 @@ const IDLE_SECONDS = 10;
 const REFUSED_SECONDS = 1;
 
 export const LEDGER_HEAD = [
-  'ledgers alone',
+  'limit stages alone',
   'maximum',
   'admitted',
   'of it',
