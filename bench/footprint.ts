@@ -5,8 +5,9 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { measureColdStarts } from './footprint/cold-start.ts';
+import { canShareCores } from './footprint/core-share.ts';
 import { measureIdle, mostConnections } from './footprint/idle.ts';
-import { measureWorkers } from './footprint/workers.ts';
+import { measureWorkers, type WorkersRow, type WorkersTurn } from './footprint/workers.ts';
 import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { isInstalled } from './peers/process-tree.ts';
@@ -20,6 +21,8 @@ const TOKENS = 1_000;
 const MIB = 2 ** 20;
 const KIB = 2 ** 10;
 const WANTED_START_MS = 500;
+/** Of a core for each worker, so that two of them, load, upstream and Redis have room on two cores. */
+const WORKER_PART = 0.25;
 
 const given = new Command('npm run bench:footprint --')
   .description('Measures memory of idle connections, starts, and workers. Needs nginx and wrk.')
@@ -74,29 +77,43 @@ try {
       ]),
     )}`,
   );
-  const workers = await measureWorkers(around, options.rounds, options.seconds);
-  say(
-    `\n${table(
-      ['workers', 'CPU µs/request', 'requests/s', 'p99 ms'],
-      workers.map((row) => [
-        String(row.workers),
-        median(row.turns.map((turn) => turn.cpuMicroseconds)).toFixed(1),
-        median(row.turns.map((turn) => turn.requestsPerSecond)).toFixed(0),
-        median(row.turns.map((turn) => turn.p99Ms)).toFixed(2),
-      ]),
-    )}`,
-  );
+  const workers = await measureWorkers(around, options.rounds, options.seconds, null);
+  reportWorkers('workers', workers);
   say(
     `Load, upstream and Redis run on the same ${availableParallelism()} cores: with fewer than four of them, requests/s say ` +
       'what is left of a core, not what a second worker could carry.',
   );
+  const limited = canShareCores()
+    ? await measureWorkers(around, options.rounds, options.seconds, WORKER_PART)
+    : [];
+  if (limited.length > 0) reportWorkers(`workers, each with ${WORKER_PART} of a core`, limited);
+  else say('Workers with a part of a core each are not measured: it takes root, and cgroup v1.');
   if (!given.smoke) {
-    writeResults('footprint', { takenAt: new Date().toISOString(), machine, starts, idle, workers }, [
-      { name: 'idle', title: 'Memory of an idle connection', unit: 'KiB', bars: bytesEach },
-    ]);
+    writeResults(
+      'footprint',
+      { takenAt: new Date().toISOString(), machine, starts, idle, workers, limited },
+      [{ name: 'idle', title: 'Memory of an idle connection', unit: 'KiB', bars: bytesEach }],
+    );
   }
 } finally {
   await around.end();
+}
+
+function reportWorkers(head: string, rows: readonly WorkersRow[]): void {
+  const of = ({ turns }: WorkersRow, what: (turn: WorkersTurn) => number) => median(turns.map(what));
+  const requests = rows.map((row) => of(row, (turn) => turn.requestsPerSecond));
+  say(
+    `\n${table(
+      [head, 'CPU µs/request', 'requests/s', 'times those of one', 'p99 ms'],
+      rows.map((row, at) => [
+        String(row.workers),
+        of(row, (turn) => turn.cpuMicroseconds).toFixed(1),
+        (requests[at] ?? 0).toFixed(0),
+        ((requests[at] ?? 0) / (requests[0] ?? 0)).toFixed(2),
+        of(row, (turn) => turn.p99Ms).toFixed(2),
+      ]),
+    )}`,
+  );
 }
 
 function reportStarts(): void {

@@ -63,6 +63,11 @@ export class ProcessTree {
     clearTimeout(patience);
   }
 
+  /** The process, and all that it has started. */
+  get pids(): readonly number[] {
+    return this.#all();
+  }
+
   #all(): number[] {
     const children = new Map<number, number[]>();
     for (const name of readdirSync('/proc')) {
