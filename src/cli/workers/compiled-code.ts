@@ -8,7 +8,7 @@ const SETTING = 'NODE_COMPILE_CACHE';
 
 /**
  * A folder of this process alone in which its workers leave the code that they have compiled, so that one that takes the
- * place of another starts in two thirds of the time (docs/adr/0017-workers.md).
+ * place of another starts sooner: from the sources in two thirds of the time (docs/adr/0017-workers.md).
  */
 export class CompiledCode {
   readonly #folder: string | null;

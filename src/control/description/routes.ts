@@ -11,7 +11,7 @@ interface Description {
 /** `/openapi.json` and a page to read it at `/`, for everybody: they describe the API and hold nothing of anybody's. */
 export function describeAt(app: FastifyInstance, operations: readonly Operation[]): void {
   let made: Description | null = null;
-  // With the first question: it takes as long as a tenth of a start, and most processes are never asked.
+  // With the first question: it would make each start longer, and most processes are never asked.
   const description = () => {
     made ??= describe(operations);
     return made;
