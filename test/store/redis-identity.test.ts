@@ -136,7 +136,8 @@ describe('a process that is told which data it is for', () => {
     const { store, logged } = await open(server.url, 5_000, { identity });
     await expect(store.findByHash(token.hash)).rejects.toThrow(LOST);
     await raw.rename('elsewhere', IDENTITY);
-    await expect(store.findByHash(token.hash)).rejects.toThrow(LOST);
+    // Whoever asks has it looked at again: this one, unless the look that the one before began has found it already.
+    await store.findByHash(token.hash).catch((error: Error) => expect(error.message).toMatch(LOST));
     await logged(/answers again/);
     expect((await store.findByHash(token.hash))?.token.id).toBe(token.id);
   });

@@ -8,9 +8,8 @@ import { answering, holding, ok, request, type Wire } from './wire.ts';
 
 const { gateway, upstream, client } = stage();
 
-/** Answers the first request with these bytes, and all others plainly. */
+/** Answers requests for `/first` with these bytes, and all others plainly. */
 function firstAnswering(bytes: string): (wire: Wire, index: number) => Promise<void> {
-  let first = true;
   return async (wire) => {
     for (let answered = 1; ; answered += 1) {
       try {
@@ -18,8 +17,9 @@ function firstAnswering(bytes: string): (wire: Wire, index: number) => Promise<v
       } catch {
         return;
       }
-      wire.send(first ? bytes : ok('plain'));
-      first = false;
+      // By what is asked for, not by what comes first: the port may have been that of a server which somebody still looks for.
+      const asked = wire.received.split('\r\n\r\n')[answered - 1] ?? '';
+      wire.send(/^\S+ \/first /.test(asked) ? bytes : ok('plain'));
     }
   };
 }
