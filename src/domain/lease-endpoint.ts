@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Moment } from '../kernel/moment.ts';
 import { PartedMap } from '../kernel/parted-map.ts';
-import { TurnoverSet } from '../kernel/turnover.ts';
+import { Ring } from '../kernel/ring.ts';
 import type { LimitedEndpoint } from './endpoint.ts';
 import type { Lease, Refusal } from './held-lease.ts';
 import { type LeaseQuestion, type Returned, returnsWaitMs, TOKENS_AT_ONCE } from './lease.ts';
@@ -37,8 +37,8 @@ export class EndpointLeases {
   readonly #byToken = new PartedMap<Holding | number>(TOKENS);
   /** Where `forget` goes on. */
   #looks = this.#byToken[Symbol.iterator]();
-  /** Tokens that may soon be spent from again, those first that were not looked at for longest. */
-  readonly #inDemand = new TurnoverSet<Holding>();
+  /** Tokens that may soon be spent from again, those first that were not looked at for longest; and some that no longer are. */
+  readonly #inDemand = new Ring<Holding>();
   /** Every lease not seen to be over, oldest first. */
   #kept: Kept[] = [];
   #asking: Holding[] = [];
@@ -76,7 +76,9 @@ export class EndpointLeases {
 
   /** Has others ask for this token, for as long as it is in demand. */
   joins(holding: Holding): void {
-    this.#inDemand.add(holding);
+    if (holding.inDemand) return;
+    holding.inDemand = true;
+    this.#inDemand.push(holding);
   }
 
   /** Keeps a lease. @returns how much was lost with one of a window that has ended */
@@ -144,7 +146,7 @@ export class EndpointLeases {
         if (known < before) this.#byToken.delete(tokenId);
       } else if (this.#isIdle(known, before)) {
         this.#byToken.delete(tokenId);
-        this.#inDemand.delete(known);
+        known.inDemand = false;
       }
     }
   }
@@ -155,18 +157,18 @@ export class EndpointLeases {
 
   /** Adds tokens whose leases run low, as many as one question has room for. Looks at no more tokens than two have. */
   #joinIn(asking: Holding[], now: number): void {
-    let looks = Math.min(2 * TOKENS_AT_ONCE, this.#inDemand.size);
-    for (const holding of this.#inDemand) {
-      if (looks === 0 || asking.length >= TOKENS_AT_ONCE) return;
-      looks -= 1;
-      this.#inDemand.delete(holding);
+    const looks = Math.min(2 * TOKENS_AT_ONCE, this.#inDemand.size);
+    for (let look = 0; look < looks && asking.length < TOKENS_AT_ONCE; look += 1) {
+      const holding = this.#inDemand.shift();
+      if (!holding?.inDemand) continue;
       const low = holding.isLow(this.#clock);
       if (low && !holding.isInDemand(now)) {
+        holding.inDemand = false;
         if (holding.cameOnce) this.#byToken.set(holding.tokenId, Math.floor(holding.askedAt));
         continue;
       }
       // Behind all others: the next look is at those.
-      this.#inDemand.add(holding);
+      this.#inDemand.push(holding);
       if (!low) continue;
       holding.asking = true;
       asking.push(holding);

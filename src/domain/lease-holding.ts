@@ -34,6 +34,8 @@ export class Holding {
   waiters: Waiter[] = [];
   /** Whether a question is under way; there is never more than one. */
   asking = false;
+  /** Whether it is among those that others ask for too. */
+  inDemand = false;
   /** How many answers in a row came after the end of the window that they spoke of. */
   lateAnswers = 0;
   /** When the source was last asked, in monotonic milliseconds. */

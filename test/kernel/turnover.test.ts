@@ -1,8 +1,8 @@
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { getHeapSpaceStatistics } from 'node:v8';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TurnoverMap, TurnoverSet } from '../../src/kernel/turnover.ts';
+import { garbageCollector } from '../support/collect-garbage.ts';
 
 const KEYS = 40;
 const steps = fc.array(
@@ -78,7 +78,7 @@ describe('a table of what comes and goes', () => {
   });
 
   it('does not make old objects of what has gone, once it is an old object itself', () => {
-    const collect = collector();
+    const collect = garbageCollector();
     const table = new TurnoverMap<number, unknown>();
     const [many, bytes] = [20_000, 1_000];
     table.set(-1, 'is there from the beginning');
@@ -93,13 +93,6 @@ describe('a table of what comes and goes', () => {
     expect(oldBytes() - before).toBeLessThan((many * bytes) / 8);
   });
 });
-
-function collector(): (type: 'minor' | 'major') => void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (how: { readonly type: 'minor' | 'major' }) => void;
-  setFlagsFromString('--no-expose-gc');
-  return (type) => collect({ type });
-}
 
 function oldBytes(): number {
   const old = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space');
