@@ -33,7 +33,7 @@ RUN set -eu; \
 
 FROM scratch
 COPY --from=build /image /
-# Why young objects have little room, and V8 one thread beside ours: docs/adr/0039-young-objects.md, 0041-one-helper.md.
+# Why young objects have the room they have, and V8 one thread beside ours: docs/adr/0039-young-objects.md, 0041-one-helper.md.
 ENV NODE_ENV=production NODE_OPTIONS="--max-semi-space-size=16 --v8-pool-size=1"
 WORKDIR /app
 USER 65532:65532
@@ -42,5 +42,5 @@ EXPOSE 8080 8081 9090
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD ["/usr/local/bin/node", "/app/dist/main.js", "health"]
 # SIGTERM, which is the default, drains.
-ENTRYPOINT ["/usr/local/bin/node", "/app/dist/main.js"]
+ENTRYPOINT ["/usr/local/bin/node", "--min-semi-space-size=16", "/app/dist/main.js"]
 CMD ["serve", "--config", "/etc/tollgate/tollgate.yaml"]

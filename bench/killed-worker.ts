@@ -1,18 +1,15 @@
 /**
  * How soon a worker that is killed under load is back, and what it takes with it: `node bench/killed-worker.ts`. See
- * docs/benchmarks.md. Wants `npm run build` before, and `redis-server` on the PATH, or TEST_REDIS_SERVER.
+ * docs/benchmarks.md. Wants `redis-server` on the PATH, or TEST_REDIS_SERVER.
  */
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { startRedis } from '../test/support/redis-server.ts';
+import { builtProgram } from './built.ts';
 import { type Kill, killWorkers } from './killed-worker/measure.ts';
 import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { quantile } from './quantile.ts';
 import { table } from './table.ts';
-
-const BUILT = path.join(import.meta.dirname, '../dist/main.js');
 
 const { rounds, clients } = new Command('node bench/killed-worker.ts')
   .description(
@@ -23,12 +20,12 @@ const { rounds, clients } = new Command('node bench/killed-worker.ts')
   .parse()
   .opts<{ readonly rounds: number; readonly clients: number }>();
 
-if (!existsSync(BUILT)) throw new Error(`${BUILT} is missing: npm run build makes it`);
+const program = await builtProgram();
 const redis = await startRedis();
 const kills: Kill[] = [];
 try {
   for (let round = 0; round < rounds; round += 1) {
-    kills.push(...(await killWorkers(BUILT, redis.url, `round-${round}:`, clients)));
+    kills.push(...(await killWorkers(program, redis.url, `round-${round}:`, clients)));
   }
 } finally {
   await redis.stop();

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../src/config/config.ts';
-import { NODE_FLAGS } from './support/node-flags.ts';
+import { NODE_FLAGS, NODE_OPTIONS } from './support/node-flags.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -30,7 +30,11 @@ describe('the image', () => {
   });
 
   it('gives Node what npm start gives it, and the tests, where whoever runs it can give something else', () => {
-    expect(last).toContain(` NODE_OPTIONS="${NODE_FLAGS.join(' ')}"\n`);
+    expect(last).toContain(` NODE_OPTIONS="${NODE_OPTIONS.join(' ')}"\n`);
+    const others = NODE_FLAGS.filter((flag) => !NODE_OPTIONS.includes(flag));
+    expect(last).toContain(
+      `"/usr/local/bin/node", ${others.map((flag) => `"${flag}", `).join('')}"/app/dist/main.js"]`,
+    );
     const { scripts } = JSON.parse(read('package.json'));
     expect(scripts.start).toBe(`node ${NODE_FLAGS.join(' ')} src/main.ts serve`);
   });

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { TollgateProcess } from '../../test/support/tollgate-process.ts';
+import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
 import type { SaturatingLoadProcess } from '../processes/saturating-load.ts';
@@ -87,8 +88,9 @@ export async function measureGateways(extent: FleetExtent): Promise<FleetRow[]> 
     const origin = await upstream.ask('listen', undefined as never);
     const secrets = await addTokens(redis.url, extent.scenarios);
     const config = JSON.stringify(configOf(redis.url, origin, extent));
+    const program = await builtProgram();
     for (let at = 0; at < extent.gateways; at++)
-      gateways.push(new TollgateProcess(config, ['--role', 'gateway']));
+      gateways.push(new TollgateProcess(config, ['--role', 'gateway'], [], program));
     await Promise.all(gateways.map((gateway) => gateway.ready()));
     const backgroundPerSecond = await idleCalls(raw, Math.min(IDLE_SECONDS, extent.window));
     const fleet: Fleet = { raw, upstream, loads, gateways, extent, secrets, backgroundPerSecond };

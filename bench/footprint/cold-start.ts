@@ -1,38 +1,34 @@
 /** How long it takes from nothing to the first answer. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { freePort } from '../../test/support/free-port.ts';
 import { NODE_FLAGS } from '../../test/support/node-flags.ts';
+import { builtProgram } from '../built.ts';
 import { ProcessTree } from '../peers/process-tree.ts';
 
 export interface ColdStart {
   readonly name: string;
-  /** Milliseconds of each start; empty when the program is not there. */
+  /** Milliseconds of each start. */
   readonly took: readonly number[];
 }
 
-const ROOT = path.join(import.meta.dirname, '../..');
-const PROGRAMS = [
-  { main: 'dist/main.js', role: 'gateway' },
-  { main: 'dist/main.js', role: 'all' },
-  { main: 'src/main.ts', role: 'all' },
-] as const;
+const SOURCES = path.join(import.meta.dirname, '../../src/main.ts');
 const TRY_AGAIN_MS = 2;
 const LONGEST_MS = 60_000;
 
 /** Starts each program so often, in turns, each time with an empty store. */
 export async function measureColdStarts(starts: number): Promise<ColdStart[]> {
-  const all = PROGRAMS.map(({ main, role }) => ({
-    name: `node ${main} serve --role ${role}`,
-    main: path.join(ROOT, main),
-    role,
-    took: [] as number[],
-  }));
+  const built = await builtProgram();
+  const all = [
+    { name: 'node dist/main.js serve --role gateway', main: built, role: 'gateway', took: [] as number[] },
+    { name: 'node dist/main.js serve --role all', main: built, role: 'all', took: [] as number[] },
+    { name: 'node src/main.ts serve --role all', main: SOURCES, role: 'all', took: [] as number[] },
+  ];
   for (let start = 0; start < starts; start++) {
-    for (const { main, role, took } of all) if (existsSync(main)) took.push(await coldStart(main, role));
+    for (const { main, role, took } of all) took.push(await coldStart(main, role));
   }
   return all.map(({ name, took }) => ({ name, took }));
 }

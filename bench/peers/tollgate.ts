@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { newId } from '../../src/domain/ids.ts';
 import { secretIndex } from '../../src/domain/secret.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -8,6 +7,7 @@ import { openRedisStore } from '../../src/store/redis/store.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { NODE_FLAGS } from '../../test/support/node-flags.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
+import { builtProgram } from '../built.ts';
 import { requestHeaders } from '../request.ts';
 import { addRecords } from '../tollgate/records.ts';
 import type { RunningPeer } from './peers.ts';
@@ -45,8 +45,7 @@ export async function startTollgate(
   };
   const file = path.join(folder, `tollgate-${port}.yaml`);
   writeFileSync(file, JSON.stringify(config));
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const args = [...NODE_FLAGS, main, 'serve', '--config', file, '--role', 'gateway'];
+  const args = [...NODE_FLAGS, await builtProgram(), 'serve', '--config', file, '--role', 'gateway'];
   const tree = ProcessTree.start(process.execPath, args, core);
   const end = () => tree.end().then(() => redis.stop());
   try {

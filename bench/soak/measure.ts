@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { BOOTSTRAP_SECRET, TollgateProcess } from '../../test/support/tollgate-process.ts';
+import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
 import type { SoakClients } from '../processes/soak-clients.ts';
 import type { SoakUpstream } from '../processes/soak-upstream.ts';
@@ -51,7 +52,7 @@ export async function soak(extent: SoakExtent, say: (line: string) => void): Pro
   let gateway: TollgateProcess | null = null;
   try {
     const origin = await upstream.ask('listen', undefined as never);
-    gateway = new TollgateProcess(configOf(redis.url, origin), [], AS_IN_THE_CHART);
+    gateway = new TollgateProcess(configOf(redis.url, origin), [], AS_IN_THE_CHART, await builtProgram());
     await gateway.ready();
     const churn = new TokenChurn(gateway.admin, BOOTSTRAP_SECRET);
     for (let made = 0; made < TOKENS; made++) await churn.make();

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { openRedisStore } from '../../src/store/redis/store.ts';
 import { startRedis } from '../../test/support/redis-server.ts';
 import { TollgateProcess } from '../../test/support/tollgate-process.ts';
+import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
 import type { TokenLoadProcess, TokenLoadResult } from '../processes/token-load.ts';
@@ -65,7 +66,12 @@ export async function measureTokens(
     const origin = await upstream.ask('listen', undefined as never);
     const turns = path.join(folder, 'turns');
     const watched = ['env', `NODE_OPTIONS=--import=${module('turn-times')}`, `${TURN_TIMES}=${turns}`];
-    gateway = new TollgateProcess(configOf(redis.url, origin, extent), ['--role', 'gateway'], watched);
+    gateway = new TollgateProcess(
+      configOf(redis.url, origin, extent),
+      ['--role', 'gateway'],
+      watched,
+      await builtProgram(),
+    );
     await gateway.ready();
     say('the gateway is asked');
     const asked = await ask(gateway, load, file, extent);

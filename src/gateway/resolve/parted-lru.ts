@@ -11,13 +11,10 @@ export class PartedLru<V extends {}> {
   readonly #options: LRUCache.Options<string, V, unknown>;
   readonly #parts: (LRUCache<string, V> | undefined)[];
 
-  /**
-   * @param max how many entries are held at the most, rounded up to a multiple of the number of parts
-   * @param dispose called with whatever leaves the cache or is replaced
-   */
-  constructor(max: number, dispose?: (value: V) => void) {
+  /** @param max how many entries are held at the most, rounded up to a multiple of the number of parts */
+  constructor(max: number) {
     const parts = partsFor(max);
-    this.#options = { max: Math.ceil(max / parts), ...(dispose === undefined ? {} : { dispose }) };
+    this.#options = { max: Math.ceil(max / parts) };
     this.#parts = Array.from({ length: parts }, () => undefined);
   }
 
@@ -28,6 +25,15 @@ export class PartedLru<V extends {}> {
   /** The value, which counts as used now. */
   get(key: string): V | undefined {
     return this.#parts[partOf(key, this.#parts.length)]?.get(key);
+  }
+
+  /** The same, without counting as used. */
+  peek(key: string): V | undefined {
+    return this.#parts[partOf(key, this.#parts.length)]?.peek(key);
+  }
+
+  has(key: string): boolean {
+    return this.peek(key) !== undefined;
   }
 
   set(key: string, value: V): void {

@@ -7,7 +7,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { TurnoverMap } from '../../kernel/turnover.ts';
 import type { Findings } from '../findings.ts';
 import type { FailureLimit, Whence } from './failure-limit.ts';
-import { isCurrent, type KnownToken } from './known-token.ts';
+import type { KnownToken } from './known-token.ts';
 import { TokenCache, type TokenCacheOptions } from './token-cache.ts';
 
 export interface ResolverOptions extends TokenCacheOptions {
@@ -124,7 +124,7 @@ export class Resolver {
     } else if (this.#cache.isUnknown(hash, now)) {
       this.#events.lookup('unknown');
       return this.#failed('resolve.unknown', from);
-    } else if (from !== null && this.#options.failures !== null) {
+    } else if (from !== null && this.#options.failures !== null && !this.#cache.holds(hash)) {
       return this.#lookUpFor(from, hash, this.#options.failures);
     }
     return this.#lookUp(hash);
@@ -194,9 +194,8 @@ export class Resolver {
   #withoutStore(hash: string): Resolution {
     const known = this.#cache.get(hash);
     const now = this.#clock.monotonic();
-    const tooOld = known === undefined || now - this.#cache.rightAt(known) > this.#options.staleFor;
-    // An owner or agent that is known to have changed is not vouched for by what was read before.
-    if (tooOld || !isCurrent(known)) return 'resolve.store-away';
+    if (known === undefined || now - this.#cache.rightAt(known) > this.#options.staleFor)
+      return 'resolve.store-away';
     const verdict = this.#judge(known, hash);
     // It may have been used since its last use was read.
     if (verdict === 'resolve.expired' && this.#cache.trustInLastUse(known, now) === 'doubtful')

@@ -1,7 +1,7 @@
 import type { Change } from '../../domain/store.ts';
 import type { Credential } from '../../domain/token.ts';
-import { Dependencies } from './dependencies.ts';
-import { isCurrent, type KnownToken } from './known-token.ts';
+import type { KnownToken } from './known-token.ts';
+import { KnownTokens } from './known-tokens.ts';
 import { PartedLru } from './parted-lru.ts';
 
 export interface TokenCacheOptions {
@@ -23,10 +23,9 @@ const DOUBTS_REMEMBERED = 100;
  * read, or later vouched for by the store (docs/adr/0020-freshness-by-version.md).
  */
 export class TokenCache {
-  readonly #known: PartedLru<KnownToken>;
+  readonly #known: KnownTokens;
   /** The monotonic time at which the store said that there is no such token. */
   readonly #unknown: PartedLru<number>;
-  readonly #dependencies: Dependencies;
   readonly #freshFor: number;
   readonly #negativeFreshFor: number;
   /** How often everything was put in doubt. Counted, since two things can happen at one time of a clock. */
@@ -37,10 +36,8 @@ export class TokenCache {
   readonly #vouchedBefore = new Map<number, number>();
 
   constructor(options: TokenCacheOptions) {
-    this.#known = new PartedLru(options.size);
+    this.#known = new KnownTokens(options.size);
     this.#unknown = new PartedLru(Math.max(1, Math.ceil(options.size / 10)));
-    // An owner and an agent for each token: with fewer marks, tokens that stay would lose theirs to others.
-    this.#dependencies = new Dependencies(2 * options.size);
     this.#freshFor = options.freshFor;
     this.#negativeFreshFor = options.negativeFreshFor;
   }
@@ -53,14 +50,19 @@ export class TokenCache {
     return this.#unknown.size;
   }
 
-  /** The entry, believed or not. */
+  /** Whether it holds anything of a token with this secret, if only that there is one. */
+  holds(hash: string): boolean {
+    return this.#known.has(hash);
+  }
+
+  /** The entry, believed or not; undefined also where a record that it was read with is known to have changed. */
   get(hash: string): KnownToken | undefined {
     return this.#known.get(hash);
   }
 
   /** How far the entry may be trusted at `now` (monotonic milliseconds). */
   trust(known: KnownToken, now: number): 'fresh' | 'ageing' | 'doubtful' {
-    if (known.doubts !== this.#doubts || !isCurrent(known)) return 'doubtful';
+    if (known.doubts !== this.#doubts) return 'doubtful';
     return this.#trustOf(now - Math.max(known.readAt, this.#vouchedAt));
   }
 
@@ -88,24 +90,8 @@ export class TokenCache {
       this.#unknown.set(hash, readAt);
       return null;
     }
-    const { token } = credential;
-    const owner = this.#dependencies.of(token.userId);
-    const agent = token.agentId === null ? null : this.#dependencies.of(token.agentId);
-    const known: KnownToken = {
-      credential: {
-        ...credential,
-        owner: owner.one(credential.owner),
-        agent: agent?.one(credential.agent) ?? null,
-      },
-      readAt,
-      doubts: this.#doubts,
-      owner,
-      agent,
-    };
     this.#unknown.delete(hash);
-    // The text that the record holds anyway, not a second one.
-    this.#known.set(hash === token.hash ? token.hash : hash, known);
-    return known;
+    return this.#known.put(hash, credential, readAt, this.#doubts);
   }
 
   /** Drops all that is held of one secret. */
@@ -122,7 +108,7 @@ export class TokenCache {
         break;
       case 'user':
       case 'agent':
-        this.#dependencies.changed(change.id);
+        this.#known.changed(change.of, change.id);
         break;
       case 'everything':
         this.doubtEverything();

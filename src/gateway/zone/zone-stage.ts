@@ -1,22 +1,42 @@
 import type { AddressChain } from '../../domain/address-chain.ts';
+import type { NetworkCondition } from '../../domain/network-condition.ts';
 import { compileNetwork } from '../../domain/network-match.ts';
 import type { RejectionCode } from '../../domain/rejection.ts';
 import type { Credential } from '../../domain/token.ts';
+import { Memo } from '../../kernel/memo.ts';
 import type { CompiledZones, ZoneDirectory } from './zone-directory.ts';
 
 type Admits = ReturnType<typeof compileNetwork>;
 
-/** A token's network condition, compiled against one version of the zones. */
-interface Compiled {
-  readonly zones: CompiledZones;
-  readonly admits: Admits;
+/** For how many tokens that come again and again a compiled condition is kept. */
+const COMPILED = 4_096;
+
+/** A token's network condition, compiled against the version of the zones that was asked about last. */
+class CompiledNetwork {
+  readonly #network: NetworkCondition;
+  #zones: CompiledZones | null = null;
+  #admits: Admits | null = null;
+
+  constructor(network: NetworkCondition) {
+    this.#network = network;
+  }
+
+  with(zones: CompiledZones): Admits {
+    if (this.#admits === null || this.#zones !== zones) {
+      this.#admits = compileNetwork(this.#network, zones.matchers);
+      this.#zones = zones;
+    }
+    return this.#admits;
+  }
 }
 
 /** The zone stage: is the caller kept out by a blocklist, and may this token be used from where the request comes? */
 export class ZoneStage {
   readonly #directory: ZoneDirectory;
-  /** Lives as long as the credential it was compiled for. */
-  readonly #compiled = new WeakMap<Credential, Compiled>();
+  readonly #compiled = new Memo<Credential, CompiledNetwork>(
+    COMPILED,
+    ({ token }) => new CompiledNetwork(token.network),
+  );
 
   constructor(directory: ZoneDirectory) {
     this.#directory = directory;
@@ -37,15 +57,7 @@ export class ZoneStage {
 
   #judge(credential: Credential, chain: AddressChain, zones: CompiledZones | null): RejectionCode | null {
     if (zones === null) return 'zone.store-away';
-    const verdict = this.#compile(credential, zones)(chain);
+    const verdict = this.#compiled.of(credential, credential.token.id).with(zones)(chain);
     return verdict === 'allowed' ? null : `zone.${verdict}`;
-  }
-
-  #compile(credential: Credential, zones: CompiledZones): Admits {
-    const held = this.#compiled.get(credential);
-    if (held !== undefined && held.zones === zones) return held.admits;
-    const admits = compileNetwork(credential.token.network, zones.matchers);
-    this.#compiled.set(credential, { zones, admits });
-    return admits;
   }
 }
