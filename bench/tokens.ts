@@ -16,7 +16,7 @@ const options = new Command('npm run bench:tokens --')
   .description('Measures a gateway and Redis with very many tokens.')
   .option('--tokens <number>', 'how many there are', wholeNumber(10_000_000), 1_000_000)
   .option('--cache-size <number>', 'resolve.cacheSize of the gateway', wholeNumber(10_000_000), 100_000)
-  .option('--connections <number>', 'connections that ask with all tokens', wholeNumber(1024), 32)
+  .option('--connections <number>', 'connections that ask with all tokens', wholeNumber(1024), 8)
   .option(
     '--alone <number>',
     'how many are first asked with one after the other',

@@ -14,8 +14,8 @@ const HOT = 8_192;
  */
 const PLACES = 32_768;
 
-/** A token that is kept as objects. */
-class HotToken implements KnownToken {
+/** A token as objects, joined with the records that decide over it. */
+class JoinedToken implements KnownToken {
   readonly credential: Credential;
   readonly readAt: number;
   readonly doubts: number;
@@ -33,7 +33,7 @@ class HotToken implements KnownToken {
   }
 }
 
-/** As texts. */
+/** What a token is joined with, as texts. */
 interface Records {
   readonly owner: string;
   readonly agent: string | null;
@@ -45,7 +45,7 @@ interface Records {
  * (docs/adr/0042-packed-tokens.md).
  */
 export class KnownTokens {
-  readonly #tokens: PartedLru<string | HotToken>;
+  readonly #tokens: PartedLru<string | JoinedToken>;
   readonly #owners: RecordTexts;
   readonly #agents: RecordTexts;
   /** The tokens that were made objects, the first of them first; and some that are none any more. */
@@ -83,7 +83,7 @@ export class KnownTokens {
     const { token } = read;
     const owner = this.#owners.put(token.userId, packRecord(read.owner));
     const agent = token.agentId === null ? null : this.#agents.put(token.agentId, packRecord(read.agent));
-    const known = new HotToken(read, readAt, doubts, { owner, agent }, this.#changes);
+    const known = new JoinedToken(read, readAt, doubts, { owner, agent }, this.#changes);
     const wasHot = typeof this.#tokens.get(hash) === 'object';
     this.#tokens.set(hash, wasHot ? known : pack(hash, read, readAt, doubts));
     return known;
@@ -103,13 +103,13 @@ export class KnownTokens {
     const { token, share, readAt, doubts } = unpack(hash, text);
     const records = this.#recordsOf(token);
     if (records === null) return undefined;
-    const known = new HotToken(joined(token, share, records), readAt, doubts, records, this.#changes);
+    const known = new JoinedToken(joined(token, share, records), readAt, doubts, records, this.#changes);
     if (this.#comesAgain(hash)) this.#heat(hash, known);
     return known;
   }
 
   /** Some owner or agent changed since it was last asked for. */
-  #joinedAnew(hash: string, held: HotToken): KnownToken | undefined {
+  #joinedAnew(hash: string, held: JoinedToken): KnownToken | undefined {
     const { token, share } = held.credential;
     const records = this.#recordsOf(token);
     if (records === null) return undefined;
@@ -118,7 +118,7 @@ export class KnownTokens {
       return held;
     }
     const { readAt, doubts } = held;
-    const known = new HotToken(joined(token, share, records), readAt, doubts, records, this.#changes);
+    const known = new JoinedToken(joined(token, share, records), readAt, doubts, records, this.#changes);
     this.#tokens.set(hash, known);
     return known;
   }
@@ -140,7 +140,7 @@ export class KnownTokens {
   }
 
   /** Keeps it as objects, and as a text again the one that was made so first. */
-  #heat(hash: string, known: HotToken): void {
+  #heat(hash: string, known: JoinedToken): void {
     this.#tokens.set(hash, known);
     this.#hot.push(hash);
     if (this.#hot.size <= HOT) return;
