@@ -231,10 +231,10 @@ export class Resolver {
         const credential = await this.#source.findByHash(hash);
         this.#breaker.succeeded();
         if (flight.overtaken && !flight.isLast) continue;
-        const known = this.#cache.put(hash, credential, sentAt);
-        // Changes keep coming: answer those who have waited since before, but let the next request read again.
-        if (flight.overtaken) this.#cache.forget(hash);
-        return known;
+        if (!flight.overtaken) return this.#cache.put(hash, credential, sentAt);
+        // Changes keep coming: answer those who have waited since before, and keep nothing of it, nor of what was before.
+        this.#cache.forget(hash);
+        return this.#cache.unkept(credential, sentAt);
       }
     } catch (error) {
       if (error instanceof StoreAway) this.#breaker.failed(error.message);

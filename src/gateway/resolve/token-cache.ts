@@ -94,6 +94,11 @@ export class TokenCache {
     return this.#known.put(hash, credential, readAt, this.#doubts);
   }
 
+  /** The same for an answer that may be from before a change: it is not kept, and neither is its owner's record. */
+  unkept(credential: Credential | null, readAt: number): KnownToken | null {
+    return credential === null ? null : { credential, readAt, doubts: this.#doubts };
+  }
+
   /** Drops all that is held of one secret. */
   forget(hash: string): void {
     this.#known.delete(hash);

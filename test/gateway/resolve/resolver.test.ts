@@ -241,6 +241,25 @@ describe('a change', () => {
     expect(await resolve()).toBe('resolve.revoked');
   });
 
+  it('of an owner that comes then does not let the answer reach who asks with another token of theirs', async () => {
+    const [seldom, often] = [aToken(owner.id), aToken(owner.id)];
+    await store.commit([seldom, often].map((each) => ({ put: 'token', token: each.token })));
+    for (const each of [seldom, often, often, often, often]) expect(await resolve(each.secret)).toBe('ok');
+    source.hold();
+    const before = resolve();
+    await settled();
+    for (let readings = 1; readings < 4; readings++) {
+      resolver.changed({ of: 'tokens', hashes: ['another'] });
+      source.release();
+      source.hold();
+      await settled();
+    }
+    await changed([{ put: 'user', user: { ...owner, status: 'SUSPENDED' } }], { of: 'user', id: owner.id });
+    source.release();
+    expect(await before).toBe('ok');
+    for (const each of [seldom, often]) expect(await resolve(each.secret)).toBe('resolve.owner-inactive');
+  });
+
   it('that may have been missed makes everything be read again before it is believed', async () => {
     await resolve();
     await store.commit([{ put: 'token', token: { ...token, revokedAt: clock.now() } }]);
