@@ -2,7 +2,8 @@
  * Every metric, declared once, with the metrics of prom-client for the process itself. docs/metrics.md lists them
  * all, and a test holds it to that.
  */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { readdir } from 'node:fs/promises';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import { declareCertificates } from './certificate-metrics.ts';
 import { type ConfigFacts, declareConfig } from './config-metrics.ts';
 import { type ControlSources, declareControl } from './control-metrics.ts';
@@ -10,6 +11,7 @@ import { Declare, single } from './declare.ts';
 import { declareGateway, type GatewaySources } from './gateway-metrics.ts';
 import { STORE_OPERATIONS, type StoreCalls } from './store-calls.ts';
 import { declareWorkers, type WorkerFacts } from './worker-metrics.ts';
+import { YieldingRegistry } from './yielding-registry.ts';
 
 /** What the metrics read when they are scraped. Everything is cheap to ask and bounded in size. */
 export interface MetricSources {
@@ -36,8 +38,9 @@ export interface ProcessSources {
 
 /** Declares the metrics of one process in one registry. */
 export function createMetrics({ process: facts, gateway, control, workers }: MetricSources): Registry {
-  const registry = new Registry();
+  const registry = new YieldingRegistry();
   collectDefaultMetrics({ register: registry });
+  replaceOpenFiles(registry);
   const declare = new Declare(registry);
   declareProcess(declare, facts);
   declareConfig(declare, facts.config);
@@ -46,6 +49,24 @@ export function createMetrics({ process: facts, gateway, control, workers }: Met
   if (control !== null) declareControl(declare, control);
   if (workers !== null) declareWorkers(declare, workers);
   return registry;
+}
+
+/** prom-client's own lists the open files while the event loop waits, and they are as many as the connections. */
+function replaceOpenFiles(registry: Registry): void {
+  const name = 'process_open_fds';
+  // Where there is no /proc it is not declared.
+  if (registry.getSingleMetric(name) === undefined) return;
+  registry.removeSingleMetric(name);
+  new Gauge({
+    name,
+    help: 'Number of open file descriptors.',
+    registers: [registry],
+    async collect() {
+      const open = await readdir('/proc/self/fd').catch(() => null);
+      // One of them is what lists them.
+      if (open !== null) this.set(open.length - 1);
+    },
+  });
 }
 
 function declareProcess(declare: Declare, { version, store, logDropped }: ProcessSources): void {

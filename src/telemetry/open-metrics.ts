@@ -1,5 +1,6 @@
 import { Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { Snapshot } from './worker-metrics.ts';
+import { YieldingRegistry } from './yielding-registry.ts';
 
 export const OPEN_METRICS_TYPE = Registry.OPENMETRICS_CONTENT_TYPE;
 
@@ -13,7 +14,7 @@ export function readsOpenMetrics(accept: string | undefined): boolean {
  * the form of Prometheus; of a counter, the metric's own name is without `_total` (OpenMetrics 1.0, §5.1.1).
  */
 export function openMetricsText(snapshot: Snapshot): Promise<string> {
-  const registry = new Registry<OpenMetricsContentType>();
+  const registry = new YieldingRegistry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   for (const metric of snapshot) new ShownMetric(metric, registry);
   return registry.metrics();
