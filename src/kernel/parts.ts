@@ -18,15 +18,24 @@ export function partsFor(entries: number): number {
 }
 
 /**
- * Which part a key belongs to: the FNV-1a hash of its last characters.
+ * Which part a key belongs to.
  * @param parts a power of two
  */
 export function partOf(key: string, parts: number): number {
-  if (parts === 1) return 0;
+  return parts === 1 ? 0 : partOfHash(hashOf(key), parts);
+}
+
+/** The same of a key whose hash is known. */
+export function partOfHash(hash: number, parts: number): number {
+  // The upper bits depend on every character; the lower ones hardly mix.
+  return (hash >>> 16) & (parts - 1);
+}
+
+/** The FNV-1a hash of a key's last characters: 32 bits, with a sign. */
+export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let at = Math.max(0, key.length - CHOOSES); at < key.length; at++) {
     hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
   }
-  // The upper bits depend on every character; the lower ones hardly mix.
-  return (hash >>> 16) & (parts - 1);
+  return hash;
 }

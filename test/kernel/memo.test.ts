@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Memo } from '../../src/kernel/memo.ts';
+import { garbageCollector } from '../support/collect-garbage.ts';
 
 interface Named {
   readonly id: string;
@@ -28,6 +30,31 @@ describe('a memo', () => {
     const [one, other] = [{ id: 'one' }, { id: 'other' }];
     for (const key of [one, other, one, other]) expect(of(key).of).toBe(key);
     expect(made).toEqual(['one', 'other', 'one', 'other']);
+  });
+
+  it('holds on to no object that comes once', async () => {
+    const { of } = counted(1_024);
+    const refs = Array.from({ length: 100 }, (_, at) => {
+      const key = { id: `token ${at}` };
+      of(key);
+      return new WeakRef(key);
+    });
+    // A WeakRef keeps what it refers to until the turn is over.
+    await setImmediate();
+    garbageCollector()('major');
+    expect(refs.filter((ref) => ref.deref() !== undefined)).toEqual([]);
+  });
+
+  it('keeps what was made of one that comes again and again while others pass by its place', () => {
+    const { made, of } = counted(1);
+    const key = { id: 'one' };
+    of(key);
+    of(key);
+    for (let at = 0; at < 50; at++) {
+      of({ id: `other ${at}` });
+      of(key);
+    }
+    expect(made.filter((id) => id === 'one')).toHaveLength(2);
   });
 
   it('gives an object that has the id of another what was made of itself', () => {

@@ -1,5 +1,6 @@
 import type { Spent } from '../../domain/limit-ledger.ts';
 import type { SlotRefusal } from '../../domain/slot-ledger.ts';
+import { decimal } from './decimal.ts';
 
 /**
  * The limit headers of a response, as names and values in turn: Okta's three (docs/okta.md §5), and the structured
@@ -29,9 +30,10 @@ export function rateHeaders(spent: Spent, windowSeconds: number | null, now: num
 export function rateLines(spent: Spent, windowSeconds: number | null, now: number): string {
   const { scope, limit, remaining, resetAt } = spent;
   const window = windowSeconds === null ? '' : `;w=${windowSeconds}`;
-  return `X-Rate-Limit-Limit: ${limit}\r\nX-Rate-Limit-Remaining: ${remaining}\r\nX-Rate-Limit-Reset: ${Math.ceil(
+  const left = decimal(remaining);
+  return `X-Rate-Limit-Limit: ${limit}\r\nX-Rate-Limit-Remaining: ${left}\r\nX-Rate-Limit-Reset: ${Math.ceil(
     resetAt / 1000,
-  )}\r\nRateLimit-Policy: "${scope}";q=${limit}${window}\r\nRateLimit: "${scope}";r=${remaining};t=${secondsUntil(
+  )}\r\nRateLimit-Policy: "${scope}";q=${limit}${window}\r\nRateLimit: "${scope}";r=${left};t=${secondsUntil(
     resetAt,
     now,
   )}\r\n`;

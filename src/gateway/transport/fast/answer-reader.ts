@@ -68,7 +68,14 @@ export class AnswerReader {
   read(buffer: Buffer, from: number, length: number, listener: AnswerListener): number {
     this.#buffer = buffer;
     this.#listener = listener;
+    const next = this.#readOn(buffer, from, length, listener);
+    // The connection may rest for seconds, and whatever it holds on to that long becomes an old object.
+    this.#listener = null;
     this.#text = '';
+    return next;
+  }
+
+  #readOn(buffer: Buffer, from: number, length: number, listener: AnswerListener): number {
     let at = from;
     while (at < length) {
       switch (this.#state) {
