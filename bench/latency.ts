@@ -17,6 +17,7 @@ import { table } from './table.ts';
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUp: number;
   readonly connections: number;
   readonly rate?: number;
   readonly smoke: boolean;
@@ -33,7 +34,8 @@ interface Row {
 const PACE_MAKERS = ['nginx-lua', 'tollgate'];
 const MEASURED = ['nginx-lua', 'haproxy', 'tollgate'];
 const DIRECT = 'direct';
-const WARM_UP_SECONDS = 2;
+/** Before it is asked what each can take at the most. */
+const FIRST_WARM_UP_SECONDS = 2;
 const TOKENS = 1_000;
 
 const given = new Command('npm run bench:latency --')
@@ -42,12 +44,13 @@ const given = new Command('npm run bench:latency --')
   )
   .option('--rounds <number>', 'how often the rows take turns', wholeNumber(50), 7)
   .option('--seconds <number>', 'how long a turn is', wholeNumber(60), 5)
+  .option('--warm-up <seconds>', 'how long each is asked before the first turn', wholeNumber(600), 30)
   .option('--connections <number>', 'connections of the load', wholeNumber(1024), 64)
   .option('--rate <number>', 'requests a second, instead of finding out', wholeNumber(1_000_000))
   .option('--smoke', 'one short round at 100 requests a second, to see that it works', false)
   .parse()
   .opts<Options>();
-const options = given.smoke ? { ...given, rounds: 1, seconds: 1, rate: 100 } : given;
+const options = given.smoke ? { ...given, rounds: 1, seconds: 1, warmUp: 1, rate: 100 } : given;
 
 for (const [command, name] of [
   ['wrk', 'wrk'],
@@ -84,7 +87,7 @@ try {
 async function halfOfTheSlowest(rows: readonly Row[]): Promise<number> {
   const most: number[] = [];
   for (const row of rows.filter(({ name }) => PACE_MAKERS.includes(name))) {
-    await load(row, WARM_UP_SECONDS, null);
+    await load(row, FIRST_WARM_UP_SECONDS, null);
     const { requestsPerSecond } = await load(row, options.seconds, null);
     process.stdout.write(`${row.name} takes ${requestsPerSecond.toFixed(0)} requests/s\n`);
     most.push(requestsPerSecond);
@@ -94,7 +97,7 @@ async function halfOfTheSlowest(rows: readonly Row[]): Promise<number> {
 
 async function measure(rows: readonly Row[], rate: number): Promise<void> {
   const pace = { file: 'pace.lua', args: [String(rate)] };
-  for (const row of rows) await load(row, WARM_UP_SECONDS, pace);
+  for (const row of rows) await load(row, options.warmUp, pace);
   for (let round = 1; round <= options.rounds; round++) {
     for (const row of inOrder(rows, round)) row.turns.push(await load(row, options.seconds, pace));
   }
@@ -115,9 +118,9 @@ function report(rows: readonly Row[], rate: number): void {
   // Turns of the same round, so that what the machine did meanwhile touches both.
   const added = ({ turns }: Row, figure: 'p50Ms' | 'p99Ms') =>
     turns.map((each, at) => each[figure] - (direct[at]?.[figure] ?? Number.NaN));
-  const { rounds, seconds, connections } = options;
+  const { rounds, seconds, warmUp, connections } = options;
   process.stdout.write(
-    `${machine}\n${rate} requests/s, ${connections} connections; rounds: ${rounds}, each turn ${seconds} s\n\n`,
+    `${machine}\n${rate} requests/s, ${connections} connections; rounds: ${rounds}, each turn ${seconds} s after ${warmUp} s of warm-up\n\n`,
   );
   const cells = rows.map((row) => {
     const p99 = added(row, 'p99Ms');

@@ -30,7 +30,8 @@ const options = new Command('npm run bench:tokens --')
 const extent = options.smoke ? SMOKE : options;
 const machine = describeMachine();
 const measured = await measureTokens(extent, (line) => process.stderr.write(`${line}\n`));
-const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, cold, hot, all, lookup } = measured;
+const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, idle, cold, hot, all, lookup } =
+  measured;
 const ms = (value: number) => `${value.toFixed(2)} ms`;
 const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;
 process.stdout.write(
@@ -55,6 +56,7 @@ process.stdout.write(
       ['gateway: tokens in its cache', String(cachedTokens)],
       ['gateway: longest stall of the event loop (wanted: under 10 ms)', ms(longestStallMs)],
       ['gateway: longest stall, by the processor time of its own thread', ms(turns.own)],
+      ['a process that did nothing: longest delay of its event loop', ms(idle.late)],
       [`gateway: longest of ${turns.young.count} collections of young objects`, ms(turns.young.longest)],
       ['gateway: the same, on average', ms(turns.young.sum / turns.young.count)],
       [`gateway: longest of ${turns.full.count} turns of collections of all objects`, ms(turns.full.longest)],

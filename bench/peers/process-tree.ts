@@ -8,7 +8,8 @@ const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding:
 /** How long a process may take to end by itself, in milliseconds. */
 const LONGEST_END_MS = 5_000;
 
-const canPin = spawnSync('taskset', ['--version']).status === 0;
+/** Whether processes can be given a core of their own. */
+export const canPin = spawnSync('taskset', ['--version']).status === 0;
 
 /** Whether a command is there to be run. */
 export function isInstalled(command: string): boolean {

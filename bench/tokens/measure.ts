@@ -1,6 +1,7 @@
 /** One gateway and one Redis with very many tokens. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -12,6 +13,8 @@ import { startRedis } from '../../test/support/redis-server.ts';
 import { TollgateProcess } from '../../test/support/tollgate-process.ts';
 import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
+import { canPin } from '../peers/process-tree.ts';
+import { LOAD_CORE } from '../peers/surroundings.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
 import type { TokenLoadProcess, TokenLoadResult } from '../processes/token-load.ts';
 import { TURN_TIMES, type TurnTimes } from '../processes/turn-times.ts';
@@ -41,8 +44,12 @@ export interface TokensMeasured {
   readonly longestStallMs: number;
   /** By what watched it from within. */
   readonly turns: TurnTimes;
+  /** The same of a process that did nothing meanwhile. */
+  readonly idle: TurnTimes;
 }
 
+/** Before this process keeps to one of them. */
+const CORES = availableParallelism();
 const BATCH = 5_000;
 /** The event loop's delay is sampled so often, and the interval itself is part of what prom-client tells. */
 const LAG_RESOLUTION_MS = 10;
@@ -55,33 +62,55 @@ export async function measureTokens(
   extent: TokensExtent,
   say: (line: string) => void,
 ): Promise<TokensMeasured> {
+  shareACore();
   const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-tokens-'));
   const file = path.join(folder, 'secrets');
   const redis = await startRedis();
   const upstream = Child.start<CountingUpstream>(module('counting-upstream'));
   const load = Child.start<TokenLoadProcess>(module('token-load'));
   let gateway: TollgateProcess | null = null;
+  let idle: ChildProcess | null = null;
   try {
     const redisBytes = await addTokens(redis.url, file, extent.tokens, say);
     const origin = await upstream.ask('listen', undefined as never);
     const turns = path.join(folder, 'turns');
-    const watched = ['env', `NODE_OPTIONS=--import=${module('turn-times')}`, `${TURN_TIMES}=${turns}`];
     gateway = new TollgateProcess(
       configOf(redis.url, origin, extent),
       ['--role', 'gateway'],
-      watched,
+      watched(turns),
       await builtProgram(),
     );
     await gateway.ready();
+    const idleTurns = path.join(folder, 'idle-turns');
+    idle = idleProcess(idleTurns);
     say('the gateway is asked');
     const asked = await ask(gateway, load, file, extent);
-    return { redisBytes, ...asked, turns: await lastTurns(turns) };
+    return { redisBytes, ...asked, turns: await lastTurns(turns), idle: await lastTurns(idleTurns) };
   } finally {
+    idle?.kill();
     await gateway?.kill();
     await Promise.all([upstream, load].map((child) => child.end()));
     await redis.stop();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Has this process, and what it starts, keep to one core: load comes from elsewhere where a gateway is at work. */
+function shareACore(): void {
+  spawnSync('taskset', ['-apc', String(LOAD_CORE), String(process.pid)]);
+}
+
+/** @returns what to start a Node process with that is to be watched from within, and may use all cores */
+function watched(turns: string): string[] {
+  const options = ['env', `NODE_OPTIONS=--import=${module('turn-times')}`, `${TURN_TIMES}=${turns}`];
+  return canPin ? ['taskset', '-c', `0-${CORES - 1}`, ...options] : options;
+}
+
+/** What it is late by nobody but the machine is to blame for. */
+function idleProcess(turns: string): ChildProcess {
+  const [command = 'env', ...args] = watched(turns);
+  const nothing = 'setInterval(() => {}, 60_000)';
+  return spawn(command, [...args, process.execPath, '--eval', nothing], { stdio: 'ignore' });
 }
 
 function module(name: string): URL {
@@ -93,7 +122,7 @@ async function ask(
   load: Child<TokenLoadProcess>,
   file: string,
   { tokens, connections, alone }: TokensExtent,
-): Promise<Omit<TokensMeasured, 'redisBytes' | 'turns'>> {
+): Promise<Omit<TokensMeasured, 'redisBytes' | 'turns' | 'idle'>> {
   const run = async (from: number, to: number, each: number) => {
     const plan = { origin: gateway.proxy, file, from, to, connections: each };
     const result = await load.ask('run', plan, LONGEST_LOAD_MS);
