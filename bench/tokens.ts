@@ -7,7 +7,7 @@ import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { writeResults } from './results.ts';
 import { table } from './table.ts';
-import { measureTokens, type TokensExtent } from './tokens/measure.ts';
+import { measureTokens, shareACore, type TokensExtent } from './tokens/measure.ts';
 
 const MIB = 2 ** 20;
 const SMOKE: TokensExtent = { tokens: 2_000, cacheSize: 500, connections: 8, alone: 200 };
@@ -29,6 +29,7 @@ const options = new Command('npm run bench:tokens --')
 
 const extent = options.smoke ? SMOKE : options;
 const machine = describeMachine();
+shareACore();
 const measured = await measureTokens(extent, (line) => process.stderr.write(`${line}\n`));
 const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, idle, cold, hot, all, lookup } =
   measured;

@@ -62,7 +62,6 @@ export async function measureTokens(
   extent: TokensExtent,
   say: (line: string) => void,
 ): Promise<TokensMeasured> {
-  shareACore();
   const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-tokens-'));
   const file = path.join(folder, 'secrets');
   const redis = await startRedis();
@@ -95,8 +94,8 @@ export async function measureTokens(
   }
 }
 
-/** Has this process, and what it starts, keep to one core: load comes from elsewhere where a gateway is at work. */
-function shareACore(): void {
+/** Has this process, and all that it starts but the gateway, keep to one core: where a gateway is at work, load comes from elsewhere. */
+export function shareACore(): void {
   spawnSync('taskset', ['-apc', String(LOAD_CORE), String(process.pid)]);
 }
 
