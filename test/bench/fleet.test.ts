@@ -13,8 +13,8 @@ it('a fleet of whole gateways admits no more than the maximum, counted by the up
   expect(row?.admitted).toBeLessThanOrEqual(20 * (row?.windows ?? 0));
   expect(row?.refused).toBeGreaterThan(0);
   expect(row?.askedRedis).toBeGreaterThan(0);
-  // Nobody asks for leases where it is known that the budget is spent.
-  if (row?.usedUp) expect(row.refusing?.leaseAsks).toBe(0);
+  // Where another gateway might have given something back when it was last asked, a gateway asks again; then it knows.
+  expect(row?.refusing?.leaseAsks ?? 0).toBeLessThanOrEqual(2 * extent.gateways);
 });
 
 it('scripts are counted from what Redis tells', () => {
