@@ -115,7 +115,8 @@ describe('a cluster', () => {
     expect(await store.user(user.id)).toEqual(user);
     await cluster.first.server.restart();
     await expect.poll(() => store.trouble()).toBeNull();
-    expect(log).toEqual([
+    // The cluster as a whole may be away for a moment before, where the client asks the dead primary who serves what.
+    expect(log.filter((line) => line.startsWith('Of '))).toEqual([
       expect.stringMatching(new RegExp(`^Of Redis at cluster .* ${name} is away: `)),
       expect.stringMatching(new RegExp(`${name} answers again$`)),
     ]);
