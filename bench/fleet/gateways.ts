@@ -39,7 +39,7 @@ export interface FleetRow {
   readonly windows: number;
   /** Scripts that Redis ran for an admitted request, whatever they were for. */
   readonly callsPerAdmitted: number;
-  /** What it cost once all were refused; null where there was too little load. */
+  /** What it cost once all were refused; null where there was too little load, or the window did not last for it. */
   readonly refusing: Refusing | null;
   /** 99 of 100 requests spent no longer in the stage limit, at the slowest gateway: the bound of a bucket, µs. */
   readonly limitP99Us: number;
