@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RejectionCode } from '../../src/domain/rejection.ts';
+import { NOBODY } from '../support/nobody.ts';
 import {
   rawClient,
   startWebSocketGateway,
@@ -315,9 +316,9 @@ describe('an upstream that does not agree', () => {
   });
 
   it('and is not there is answered for with 502', async () => {
-    const { gateway, upstream, secret } = await facing(null);
-    await upstream.close();
-    cleanup.splice(0, 1);
+    const gateway = await startWebSocketGateway({ targets: [NOBODY], retries: 0 });
+    cleanup.push(gateway.close);
+    const { secret } = await gateway.issue();
     const scarce = upgradeHead(secret, { line: 'GET /scarce HTTP/1.1' });
     const answer = await rawClient(gateway.port, scarce).closed;
     expectLastAnswer(answer, 502);
@@ -342,11 +343,9 @@ describe('an upstream that does not agree', () => {
   });
 
   it('is left for another target where it cannot be reached at all', async () => {
-    const gone = await startScripted(null);
-    await gone.close();
     const upstream = await startScripted(SWITCH);
     cleanup.push(upstream.close);
-    const gateway = await startWebSocketGateway({ targets: [gone.origin, upstream.origin] });
+    const gateway = await startWebSocketGateway({ targets: [NOBODY, upstream.origin] });
     cleanup.push(gateway.close);
     const { secret } = await gateway.issue();
     const client = rawClient(gateway.port, upgradeHead(secret));

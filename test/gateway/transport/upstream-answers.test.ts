@@ -2,8 +2,8 @@ import { errors } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { headRules } from '../../../src/gateway/listen/head.ts';
 import { upstreamFailure } from '../../../src/gateway/transport/general/upstream-failure.ts';
-import { freePort } from '../../support/free-port.ts';
 import { HEAD, startGateway } from '../../support/gateway.ts';
+import { NOBODY } from '../../support/nobody.ts';
 import { stage } from './stage.ts';
 import { answering, holding, ok, request, type Wire } from './wire.ts';
 
@@ -205,8 +205,7 @@ describe('an upstream that does not answer', () => {
   });
 
   it('is a 502 when nobody listens there', async () => {
-    // A port that the system gives to nobody by itself: that of a server which has closed goes to the next one that begins.
-    const g = await gateway({ upstreams: [`http://127.0.0.1:${await freePort()}`] });
+    const g = await gateway({ upstreams: [NOBODY] });
     const c = await client(g);
     c.send(request('GET /a', 'Connection: close'));
     expect(await c.all()).toMatch(/^HTTP\/1\.1 502 /);
