@@ -3,6 +3,7 @@
  * has seen them all (docs/benchmarks.md). Wants `redis-server` on the PATH, or TEST_REDIS_SERVER.
  */
 import { Command } from 'commander';
+import type { Gaps } from './gaps.ts';
 import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { writeResults } from './results.ts';
@@ -10,7 +11,7 @@ import { table } from './table.ts';
 import { measureTokens, shareACore, type TokensExtent } from './tokens/measure.ts';
 
 const MIB = 2 ** 20;
-const SMOKE: TokensExtent = { tokens: 2_000, cacheSize: 500, connections: 8, alone: 200 };
+const SMOKE: TokensExtent = { tokens: 2_000, cacheSize: 500, connections: 8, alone: 200, gapSeconds: 1 };
 
 const options = new Command('npm run bench:tokens --')
   .description('Measures a gateway and Redis with very many tokens.')
@@ -23,6 +24,12 @@ const options = new Command('npm run bench:tokens --')
     wholeNumber(100_000),
     5_000,
   )
+  .option(
+    '--gap-seconds <number>',
+    'for how long to look at what the machine itself misses, before and again behind',
+    wholeNumber(3600),
+    60,
+  )
   .option('--smoke', 'a few tokens, to see that it works', false)
   .parse()
   .opts<TokensExtent & { readonly smoke: boolean }>();
@@ -31,9 +38,13 @@ const extent = options.smoke ? SMOKE : options;
 const machine = describeMachine();
 shareACore();
 const measured = await measureTokens(extent, (line) => process.stderr.write(`${line}\n`));
-const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, idle, cold, hot, all, lookup } =
+const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, missed, cold, hot, all, lookup } =
   measured;
 const ms = (value: number) => `${value.toFixed(2)} ms`;
+const aMinute = ({ long }: Gaps, seconds: number) => {
+  const [clock, own] = [long.clock, long.own].map((count) => ((count * 60) / seconds).toFixed(1));
+  return `${clock}, of its own ${own}`;
+};
 const mib = (bytes: number) => `${(bytes / MIB).toFixed(1)} MiB`;
 process.stdout.write(
   `${machine}\n${extent.tokens} tokens; resolve.cacheSize ${extent.cacheSize}\n\n${table(
@@ -56,8 +67,11 @@ process.stdout.write(
       ['gateway: heap in use, all seen', mib(heap.after)],
       ['gateway: tokens in its cache', String(cachedTokens)],
       ['gateway: longest stall of the event loop (wanted: under 10 ms)', ms(longestStallMs)],
-      ['gateway: longest stall, by the processor time of its own thread', ms(turns.own)],
-      ['a process that did nothing: longest delay of its event loop', ms(idle.late)],
+      ['gateway: longest stall, by the processor time of its own thread', ms(turns.late.longest.own)],
+      ['gateway: stalls of over 10 ms a minute', aMinute(turns.late, turns.seconds)],
+      ['a program that only looks at the clock: longest gap', ms(missed.longest.clock)],
+      ['the same, by its processor time', ms(missed.longest.own)],
+      ['the same: gaps of over 10 ms a minute', aMinute(missed, 2 * extent.gapSeconds)],
       [`gateway: longest of ${turns.young.count} collections of young objects`, ms(turns.young.longest)],
       ['gateway: the same, on average', ms(turns.young.sum / turns.young.count)],
       [`gateway: longest of ${turns.full.count} turns of collections of all objects`, ms(turns.full.longest)],

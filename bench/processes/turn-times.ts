@@ -4,18 +4,21 @@
  */
 import { writeFileSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { type Gaps, LONG_MS, NO_GAPS, withGap } from '../gaps.ts';
 
-/** The longest so far, in milliseconds. */
 export interface TurnTimes {
-  /** By how much a timer came late. */
-  readonly late: number;
-  /** How much of that the thread of the event loop computed itself: it may also have waited for a processor, or for V8's other threads. */
-  readonly own: number;
+  /** For how long they were watched. */
+  readonly seconds: number;
+  /**
+   * By how much a timer came late, and how much of that the thread of the event loop computed itself: it may also have waited for
+   * a processor, or for V8's other threads.
+   */
+  readonly late: Gaps;
   readonly young: Collections;
   readonly full: Collections;
 }
 
-/** V8's collections while the event loop stood still. */
+/** V8's collections while the event loop stood still: times in milliseconds. */
 export interface Collections {
   readonly count: number;
   readonly longest: number;
@@ -30,37 +33,40 @@ const WRITE_EVERY_MS = 1_000;
 const MICROSECONDS = 1_000;
 
 const NONE: Collections = { count: 0, longest: 0, sum: 0 };
-const NOTHING: TurnTimes = { late: 0, own: 0, young: NONE, full: NONE };
 const file = process.env[TURN_TIMES];
 if (file !== undefined) watch(file);
 
 function watch(to: string): void {
-  let times = NOTHING;
+  let since = performance.now();
+  let late = NO_GAPS;
+  let collections = { young: NONE, full: NONE };
   process.on('SIGUSR2', () => {
-    times = NOTHING;
+    since = performance.now();
+    late = NO_GAPS;
+    collections = { young: NONE, full: NONE };
   });
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
-      const { duration } = entry;
-      const isYoung = kindOf(entry) === constants.NODE_PERFORMANCE_GC_MINOR;
-      if (isYoung) times = { ...times, young: withOneOf(times.young, duration) };
-      else times = { ...times, full: withOneOf(times.full, duration) };
+      const kind = kindOf(entry) === constants.NODE_PERFORMANCE_GC_MINOR ? 'young' : 'full';
+      collections = { ...collections, [kind]: withOneOf(collections[kind], entry.duration) };
     }
   }).observe({ entryTypes: ['gc'] });
-  let at = performance.now();
+  let at = since;
   let used = process.threadCpuUsage();
   setInterval(() => {
-    const late = performance.now() - at - EVERY_MS;
+    const clock = performance.now() - at - EVERY_MS;
     // Nothing else can be longer than what is known.
-    if (late > times.own) {
+    if (clock > Math.min(LONG_MS, late.longest.own)) {
       const { user, system } = process.threadCpuUsage(used);
-      const own = Math.min(late, (user + system) / MICROSECONDS);
-      times = { ...times, late: Math.max(times.late, late), own: Math.max(times.own, own) };
+      late = withGap(late, { clock, own: Math.min(clock, (user + system) / MICROSECONDS) });
     }
     at = performance.now();
     used = process.threadCpuUsage();
   }, EVERY_MS).unref();
-  setInterval(() => writeFileSync(to, JSON.stringify(times)), WRITE_EVERY_MS).unref();
+  setInterval(() => {
+    const seconds = (performance.now() - since) / 1_000;
+    writeFileSync(to, JSON.stringify({ seconds, late, ...collections } satisfies TurnTimes));
+  }, WRITE_EVERY_MS).unref();
 }
 
 /** Which kind of collection it was: entries of others have no `detail`, so the type does not. */

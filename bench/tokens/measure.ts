@@ -1,5 +1,5 @@
 /** One gateway and one Redis with very many tokens. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import { startRedis } from '../../test/support/redis-server.ts';
 import { TollgateProcess } from '../../test/support/tollgate-process.ts';
 import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
+import { allGaps, type Gaps } from '../gaps.ts';
 import { canPin } from '../peers/process-tree.ts';
 import { LOAD_CORE } from '../peers/surroundings.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
@@ -20,6 +21,7 @@ import type { TokenLoadProcess, TokenLoadResult } from '../processes/token-load.
 import { TURN_TIMES, type TurnTimes } from '../processes/turn-times.ts';
 import { type Samples, scrape } from '../prometheus.ts';
 import { addRecords } from '../tollgate/records.ts';
+import { machineGaps } from './machine-gaps.ts';
 
 export interface TokensExtent {
   readonly tokens: number;
@@ -27,6 +29,8 @@ export interface TokensExtent {
   readonly connections: number;
   /** How many are asked with one after the other, so that the latency is a look-up's and not a queue's. */
   readonly alone: number;
+  /** For how long to look at what the machine itself misses, before and again behind. */
+  readonly gapSeconds: number;
 }
 
 export interface TokensMeasured {
@@ -44,8 +48,8 @@ export interface TokensMeasured {
   readonly longestStallMs: number;
   /** By what watched it from within. */
   readonly turns: TurnTimes;
-  /** The same of a process that did nothing meanwhile. */
-  readonly idle: TurnTimes;
+  /** What a program missed that only looks at the clock, in twice `gapSeconds`, while both cores were in use. */
+  readonly missed: Gaps;
 }
 
 /** Before this process keeps to one of them. */
@@ -68,7 +72,6 @@ export async function measureTokens(
   const upstream = Child.start<CountingUpstream>(module('counting-upstream'));
   const load = Child.start<TokenLoadProcess>(module('token-load'));
   let gateway: TollgateProcess | null = null;
-  let idle: ChildProcess | null = null;
   try {
     const redisBytes = await addTokens(redis.url, file, extent.tokens, say);
     const origin = await upstream.ask('listen', undefined as never);
@@ -76,17 +79,18 @@ export async function measureTokens(
     gateway = new TollgateProcess(
       configOf(redis.url, origin, extent),
       ['--role', 'gateway'],
-      watched(turns),
+      watchedBy(turns),
       await builtProgram(),
     );
     await gateway.ready();
-    const idleTurns = path.join(folder, 'idle-turns');
-    idle = idleProcess(idleTurns);
+    say('the machine is looked at');
+    const missedBefore = await machineGaps(extent.gapSeconds);
     say('the gateway is asked');
     const asked = await ask(gateway, load, file, extent);
-    return { redisBytes, ...asked, turns: await lastTurns(turns), idle: await lastTurns(idleTurns) };
+    const watched = await lastTurns(turns);
+    const missed = allGaps(missedBefore, await machineGaps(extent.gapSeconds));
+    return { redisBytes, ...asked, turns: watched, missed };
   } finally {
-    idle?.kill();
     await gateway?.kill();
     await Promise.all([upstream, load].map((child) => child.end()));
     await redis.stop();
@@ -100,16 +104,9 @@ export function shareACore(): void {
 }
 
 /** @returns what to start a Node process with that is to be watched from within, and may use all cores */
-function watched(turns: string): string[] {
+function watchedBy(turns: string): string[] {
   const options = ['env', `NODE_OPTIONS=--import=${module('turn-times')}`, `${TURN_TIMES}=${turns}`];
   return canPin ? ['taskset', '-c', `0-${CORES - 1}`, ...options] : options;
-}
-
-/** What it is late by nobody but the machine is to blame for. */
-function idleProcess(turns: string): ChildProcess {
-  const [command = 'env', ...args] = watched(turns);
-  const nothing = 'setInterval(() => {}, 60_000)';
-  return spawn(command, [...args, process.execPath, '--eval', nothing], { stdio: 'ignore' });
 }
 
 function module(name: string): URL {
@@ -121,7 +118,7 @@ async function ask(
   load: Child<TokenLoadProcess>,
   file: string,
   { tokens, connections, alone }: TokensExtent,
-): Promise<Omit<TokensMeasured, 'redisBytes' | 'turns' | 'idle'>> {
+): Promise<Omit<TokensMeasured, 'redisBytes' | 'turns' | 'missed'>> {
   const run = async (from: number, to: number, each: number) => {
     const plan = { origin: gateway.proxy, file, from, to, connections: each };
     const result = await load.ask('run', plan, LONGEST_LOAD_MS);
