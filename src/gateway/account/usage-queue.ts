@@ -92,7 +92,7 @@ export class UsageQueue {
     return this.#waiting.size;
   }
 
-  /** How many notes were dropped because the queue was full. */
+  /** How many notes were dropped because the queue was full: last uses, and tokens whose count of an interval was. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -147,7 +147,7 @@ export class UsageQueue {
     if (this.#overSize === 0 || this.#overSize + size <= OVER_MAX) {
       this.#over.push({ at: this.#clock.now(), size, uses: this.#noted[Symbol.iterator]() });
       this.#overSize += size;
-    }
+    } else this.#dropped += size;
     this.#noted = new PartedMap(this.#options.size);
   }
 

@@ -203,6 +203,20 @@ describe('while the store is away', () => {
     expect(queue.depth).toBe(3);
     expect(queue.dropped).toBe(3);
   });
+
+  it('the counts of an interval that find no room are dropped, and counted as a note for each token', async () => {
+    const many = 60_000;
+    const tokens = Array.from({ length: many }, (_, n) => ({ ...token, id: `00T${n}` }));
+    await queue.close();
+    queue = new UsageQueue(sink, clock, { flushEvery: TOUCH, touchEvery: TOUCH, size: many });
+    sink.away = true;
+    for (const each of tokens) queue.note(each);
+    await advance(TOUCH);
+    expect(queue.dropped).toBe(0);
+    for (const each of tokens) queue.note(each);
+    await advance(TOUCH);
+    expect(queue.dropped).toBe(many);
+  });
 });
 
 describe('a token of 30 days', () => {
