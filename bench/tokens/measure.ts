@@ -15,7 +15,7 @@ import { builtProgram } from '../built.ts';
 import { Child } from '../child.ts';
 import { allGaps, type Gaps } from '../gaps.ts';
 import { canPin } from '../peers/process-tree.ts';
-import { LOAD_CORE } from '../peers/surroundings.ts';
+import { GATEWAY_CORE, LOAD_CORE } from '../peers/surroundings.ts';
 import type { CountingUpstream } from '../processes/counting-upstream.ts';
 import type { TokenLoadProcess, TokenLoadResult } from '../processes/token-load.ts';
 import { TURN_TIMES, type TurnTimes } from '../processes/turn-times.ts';
@@ -54,6 +54,7 @@ export interface TokensMeasured {
 
 /** Before this process keeps to one of them. */
 const CORES = availableParallelism();
+let isShared = false;
 const BATCH = 5_000;
 /** The event loop's delay is sampled so often, and the interval itself is part of what prom-client tells. */
 const LAG_RESOLUTION_MS = 10;
@@ -83,6 +84,7 @@ export async function measureTokens(
       await builtProgram(),
     );
     await gateway.ready();
+    giveACore(gateway.child.pid);
     say('the machine is looked at');
     const missedBefore = await machineGaps(extent.gapSeconds);
     say('the gateway is asked');
@@ -100,7 +102,18 @@ export async function measureTokens(
 
 /** Has this process, and all that it starts but the gateway, keep to one core: where a gateway is at work, load comes from elsewhere. */
 export function shareACore(): void {
-  spawnSync('taskset', ['-apc', String(LOAD_CORE), String(process.pid)]);
+  keepTo(LOAD_CORE, process.pid, '-apc');
+  isShared = true;
+}
+
+/** Gives the gateway's event loop the other core, on which nobody else comes before it but V8's other threads, which may use both. */
+function giveACore(gateway: number | undefined): void {
+  if (isShared && gateway !== undefined) keepTo(GATEWAY_CORE, gateway, '-pc');
+}
+
+/** @param which of its threads: `-apc` all of them, `-pc` the first */
+function keepTo(core: number, pid: number, which: '-apc' | '-pc'): void {
+  if (canPin) spawnSync('taskset', [which, String(core), String(pid)]);
 }
 
 /** @returns what to start a Node process with that is to be watched from within, and may use all cores */
