@@ -8,7 +8,7 @@ import { describeMachine } from './machine.ts';
 import { wholeNumber } from './options.ts';
 import { writeResults } from './results.ts';
 import { table } from './table.ts';
-import { measureTokens, shareACore, type TokensExtent } from './tokens/measure.ts';
+import { measureTokens, type TokensExtent } from './tokens/measure.ts';
 
 const MIB = 2 ** 20;
 const SMOKE: TokensExtent = { tokens: 2_000, cacheSize: 500, connections: 8, alone: 200, gapSeconds: 1 };
@@ -36,8 +36,7 @@ const options = new Command('npm run bench:tokens --')
 
 const extent = options.smoke ? SMOKE : options;
 const machine = describeMachine();
-shareACore();
-const measured = await measureTokens(extent, (line) => process.stderr.write(`${line}\n`));
+const measured = await measureTokens(extent, true, (line) => process.stderr.write(`${line}\n`));
 const { redisBytes, resident, heap, cachedTokens, longestStallMs, turns, missed, cold, hot, all, lookup } =
   measured;
 const ms = (value: number) => `${value.toFixed(2)} ms`;

@@ -54,7 +54,6 @@ export interface TokensMeasured {
 
 /** Before this process keeps to one of them. */
 const CORES = availableParallelism();
-let isShared = false;
 const BATCH = 5_000;
 /** The event loop's delay is sampled so often, and the interval itself is part of what prom-client tells. */
 const LAG_RESOLUTION_MS = 10;
@@ -62,11 +61,17 @@ const LONGEST_LOAD_MS = 3_600_000;
 /** Longer than turn times take to be written. */
 const TURNS_WRITTEN_MS = 2_500;
 
-/** @throws Error when a request with a good token was not answered with 200 */
+/**
+ * @param isApart whether the gateway's event loop is given a core that this process, and all else that it starts, keeps off;
+ *   V8's other threads may use both
+ * @throws Error when a request with a good token was not answered with 200
+ */
 export async function measureTokens(
   extent: TokensExtent,
+  isApart: boolean,
   say: (line: string) => void,
 ): Promise<TokensMeasured> {
+  if (isApart) keepTo(LOAD_CORE, process.pid, '-apc');
   const folder = mkdtempSync(path.join(tmpdir(), 'tollgate-tokens-'));
   const file = path.join(folder, 'secrets');
   const redis = await startRedis();
@@ -84,7 +89,7 @@ export async function measureTokens(
       await builtProgram(),
     );
     await gateway.ready();
-    giveACore(gateway.child.pid);
+    if (isApart && gateway.child.pid !== undefined) keepTo(GATEWAY_CORE, gateway.child.pid, '-pc');
     say('the machine is looked at');
     const missedBefore = await machineGaps(extent.gapSeconds);
     say('the gateway is asked');
@@ -98,17 +103,6 @@ export async function measureTokens(
     await redis.stop();
     rmSync(folder, { recursive: true });
   }
-}
-
-/** Has this process, and all that it starts but the gateway, keep to one core: where a gateway is at work, load comes from elsewhere. */
-export function shareACore(): void {
-  keepTo(LOAD_CORE, process.pid, '-apc');
-  isShared = true;
-}
-
-/** Gives the gateway's event loop the other core, on which nobody else comes before it but V8's other threads, which may use both. */
-function giveACore(gateway: number | undefined): void {
-  if (isShared && gateway !== undefined) keepTo(GATEWAY_CORE, gateway, '-pc');
 }
 
 /** @param which of its threads: `-apc` all of them, `-pc` the first */

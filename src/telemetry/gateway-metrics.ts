@@ -51,7 +51,7 @@ export function declareGateway(declare: Declare, sources: GatewaySources): void 
   declareUpstreams(declare, sources);
   declareResolve(declare, sources);
   if (sources.leases !== null) declareLeases(declare, sources.leases);
-  declareQueue(declare, 'usage', 'notes of last use', sources.usage);
+  declareQueue(declare, 'usage', 'notes of use', sources.usage);
   declareQueue(declare, 'event', 'events for the System Log', sources.events);
   if (sources.traces !== null) declareTraces(declare, sources.traces);
 }

@@ -4,7 +4,7 @@ import { measureTokens } from '../../bench/tokens/measure.ts';
 
 it('a gateway that has seen more tokens than its cache holds answers all of them, and holds no more', async () => {
   const extent = { tokens: 300, cacheSize: 50, connections: 4, alone: 50, gapSeconds: 0.1 };
-  const measured = await measureTokens(extent, () => {});
+  const measured = await measureTokens(extent, false, () => {});
   expect([measured.cold, measured.hot, measured.all].map(({ answered }) => answered)).toEqual([50, 50, 200]);
   expect(measured.cachedTokens).toBe(50);
   expect(measured.redisBytes).toBeGreaterThan(300 * 100);
