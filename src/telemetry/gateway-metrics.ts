@@ -21,7 +21,7 @@ export interface GatewaySources {
   readonly storeAway: Readonly<Record<'resolve' | 'limit', () => boolean>>;
   /** Null where budgets are not leased. */
   readonly leases: LeaseSums | null;
-  readonly usage: Queue;
+  readonly usage: Queue & { readonly droppedCounts: number };
   readonly events: Queue;
   /** Null where requests are not traced. */
   readonly traces: Pick<Queue, 'dropped'> | null;
@@ -51,7 +51,14 @@ export function declareGateway(declare: Declare, sources: GatewaySources): void 
   declareUpstreams(declare, sources);
   declareResolve(declare, sources);
   if (sources.leases !== null) declareLeases(declare, sources.leases);
-  declareQueue(declare, 'usage', 'notes of use', sources.usage);
+  declareQueue(declare, 'usage', 'notes of last use', sources.usage);
+  declare.counter(
+    {
+      name: 'tollgate_usage_counts_dropped_total',
+      help: 'Of how many tokens the count of an interval was dropped because too many waited for the store.',
+    },
+    single(() => sources.usage.droppedCounts),
+  );
   declareQueue(declare, 'event', 'events for the System Log', sources.events);
   if (sources.traces !== null) declareTraces(declare, sources.traces);
 }

@@ -31,7 +31,7 @@ function gatewaySources(): GatewaySources {
     changeLag: new Durations(1),
     storeAway: { resolve: () => false, limit: () => true },
     leases: { asked: 3, failed: 1, granted: 10, returned: 2, wasted: 1 },
-    usage: { depth: 0, dropped: 0 },
+    usage: { depth: 0, dropped: 0, droppedCounts: 0 },
     events: { depth: 0, dropped: 0 },
     traces: { dropped: 0 },
   };

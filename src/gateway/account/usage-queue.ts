@@ -69,6 +69,7 @@ export class UsageQueue {
   #counts: RequestCounts | null = null;
   #notedSince: number;
   #dropped = 0;
+  #droppedCounts = 0;
   readonly #flushing: PeriodicFlush;
 
   constructor(sink: UsageSink, clock: Clock, options: UsageQueueOptions) {
@@ -92,9 +93,14 @@ export class UsageQueue {
     return this.#waiting.size;
   }
 
-  /** How many notes were dropped because the queue was full: last uses, and tokens whose count of an interval was. */
+  /** How many notes of last use were dropped because the queue was full. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Of how many tokens the count of an interval was dropped because those of others waited: no token dies of it. */
+  get droppedCounts(): number {
+    return this.#droppedCounts;
   }
 
   /** Notes that the token was used now. */
@@ -147,7 +153,7 @@ export class UsageQueue {
     if (this.#overSize === 0 || this.#overSize + size <= OVER_MAX) {
       this.#over.push({ at: this.#clock.now(), size, uses: this.#noted[Symbol.iterator]() });
       this.#overSize += size;
-    } else this.#dropped += size;
+    } else this.#droppedCounts += size;
     this.#noted = new PartedMap(this.#options.size);
   }
 
